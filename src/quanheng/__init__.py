@@ -1,0 +1,20 @@
+"""Quanheng (权衡): from raw text to a filed, supervised AI service, with proof of every step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "open"]
+
+if TYPE_CHECKING:
+    from quanheng.core.workspace import open as open  # noqa: PLC0414
+
+
+def __getattr__(name: str) -> Any:
+    """Load `open` on first use, so that `import quanheng` stays free of Django."""
+    if name == "open":
+        from quanheng.core.workspace import open as open_workspace
+
+        return open_workspace
+    raise AttributeError(f"module 'quanheng' has no attribute {name!r}")

@@ -1,0 +1,134 @@
+"""Every error Quanheng raises on purpose, as one tree.
+
+    QuanhengError          500  exit 1
+    ├── Invalid            422  exit 2   what was given cannot be used
+    ├── NotFound           404  exit 3   what was named is not here
+    ├── Conflict           409  exit 4   it clashes with what is here
+    ├── Forbidden          403  exit 5   the actor may not do it
+    ├── Unavailable        503  exit 6   something needed cannot be reached now
+    ├── Corrupt            500  exit 7   bytes differ from their digest
+    └── Cancelled          499  exit 130 somebody stopped it
+
+Each error says what was asked, what is wrong and what to do, in English and in Chinese.
+`code` is stable text for programs; the sentences may change. This module imports nothing of Quanheng,
+so that pure packages and the stand-alone verifier raise the same tree.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+
+class Text(NamedTuple):
+    """One sentence in both languages of the product."""
+
+    en: str
+    zh: str
+
+    def say(self, language: str) -> str:
+        """Return the sentence in `language` ("zh" or "en")."""
+        return self.zh if language.startswith("zh") else self.en
+
+
+class QuanhengError(Exception):
+    """The root of the tree; catch this to catch every error raised on purpose."""
+
+    default_code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, en: str, zh: str, *, hint: tuple[str, str] | None = None, code: str | None = None) -> None:
+        super().__init__(en)
+        self.text = Text(en, zh)
+        self.hint = Text(*hint) if hint else None
+        self.code = code or self.default_code
+
+    def say(self, language: str) -> str:
+        """Return message and hint in `language`, the hint on a line of its own."""
+        lines = [self.text.say(language)]
+        if self.hint:
+            lines.append(self.hint.say(language))
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.say("en")
+
+    def to_json(self) -> dict[str, str | list[str] | None]:
+        """Return the error as plain data, for a pipe or an HTTP body."""
+        return {
+            "class": type(self).__name__,
+            "code": self.code,
+            "en": self.text.en,
+            "zh": self.text.zh,
+            "hint": list(self.hint) if self.hint else None,
+        }
+
+    @staticmethod
+    def from_json(data: dict[str, str | list[str] | None]) -> QuanhengError:
+        """Return the error that `to_json` described; an unknown class becomes QuanhengError."""
+        found = CLASSES.get(str(data["class"]), QuanhengError)
+        hint = data.get("hint")
+        pair = (str(hint[0]), str(hint[1])) if hint else None
+        return found(str(data["en"]), str(data["zh"]), hint=pair, code=str(data["code"]))
+
+
+class Invalid(QuanhengError):
+    """What was given cannot be used."""
+
+    default_code = "invalid"
+    status = 422
+    exit_code = 2
+
+
+class NotFound(QuanhengError):
+    """What was named is not here."""
+
+    default_code = "not_found"
+    status = 404
+    exit_code = 3
+
+
+class Conflict(QuanhengError):
+    """It clashes with what is here already."""
+
+    default_code = "conflict"
+    status = 409
+    exit_code = 4
+
+
+class Forbidden(QuanhengError):
+    """The actor may not do it; the reason says why."""
+
+    default_code = "forbidden"
+    status = 403
+    exit_code = 5
+
+
+class Unavailable(QuanhengError):
+    """Something needed cannot be reached or used now; trying again later may work."""
+
+    default_code = "unavailable"
+    status = 503
+    exit_code = 6
+
+
+class Corrupt(QuanhengError):
+    """Bytes differ from what their digest or signature promises."""
+
+    default_code = "corrupt"
+    status = 500
+    exit_code = 7
+
+
+class Cancelled(QuanhengError):
+    """Somebody stopped it before it was done."""
+
+    default_code = "cancelled"
+    status = 499
+    exit_code = 130
+
+
+CLASSES: dict[str, type[QuanhengError]] = {
+    cls.__name__: cls
+    for cls in (QuanhengError, Invalid, NotFound, Conflict, Forbidden, Unavailable, Corrupt, Cancelled)
+}

@@ -1,0 +1,352 @@
+"""Kinds of data: where text came from, the corpus made of it, samples of it, and the terms it was filtered by."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from quanheng.kinds.base import Count, Digest, Kind, Model, Rate, register_kind
+from quanheng.kinds.risks import KnownRisk
+
+#: BCP 47, as far as corpora need it: "zh", "zh-Hans", "en".
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+HexNonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32,128}$")]
+RootHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Positive = Annotated[int, Field(ge=1, le=2**53 - 1)]
+
+#: 境内 / 境外 / 未知
+Region = Literal["domestic", "overseas", "unknown"]
+FileFormat = Literal["txt", "jsonl", "csv", "parquet", "html", "pack"]
+#: Why a document was left out of a corpus, in the order in which it is asked.
+DropReason = Literal["too_short", "too_long", "mostly_symbols", "not_chinese", "repetitive", "duplicate"]
+PersonalDataType = Literal[
+    "resident_id",  # 身份证号
+    "mobile",  # 手机号
+    "landline",  # 固定电话
+    "bank_card",  # 银行卡号
+    "credit_code",  # 统一社会信用代码
+    "email",  # 电子邮箱
+    "ipv4",  # IP 地址
+    "passport",  # 护照或通行证号
+    "plate",  # 车牌号
+    "qq",  # QQ 号
+    "wechat",  # 微信号
+]
+FunnelStepName = Literal["read", "drop", "mask", "filter", "deduplicate"]
+
+
+class Origin(Model):
+    """Where a source comes from. 开源 / 自采 / 商业 / 使用者输入."""
+
+    type: Literal["open", "self_collected", "commercial", "user_input"]
+    name: Title
+    url: str | None = None
+    version: str | None = None
+    region: Region = "unknown"
+
+
+class Licence(Model):
+    """The licence as found. `clear` is false whenever a reader of `found` would have to guess."""
+
+    spdx: str = "NOASSERTION"
+    found: str
+    clear: bool
+    #: Title of the layer that holds the licence file or letter.
+    evidence: str | None = None
+
+    @model_validator(mode="after")
+    def _clear_needs_a_name(self) -> Licence:
+        if self.clear and self.spdx == "NOASSERTION":
+            raise ValueError("a clear licence has an SPDX identifier or a LicenseRef, not NOASSERTION")
+        return self
+
+
+class Collection(Model):
+    """How and when the text was collected. 采集记录."""
+
+    method: str
+    collected_on: Day | None = None
+    note: str = ""
+    has_record: bool
+
+
+class SourceFile(Model):
+    """One file of a source; `title` is the title of its layer."""
+
+    title: Title
+    format: FileFormat
+    size: Count
+
+
+class FileCounts(Model):
+    """How many files, and their bytes; files inside a pack are counted one by one."""
+
+    files: Count
+    bytes: Count
+
+
+class Reading(Model):
+    """How to take documents out of the files.
+
+    `text_field`: the column or JSON field with the text; None takes the first of the usual names.
+    `document`: what one document is in txt and html files. `markup` "pku_tagged": words as "词/n", tags are taken off.
+    `encoding`: None detects it per file.
+    """
+
+    text_field: str | None = None
+    document: Literal["line", "file", "paragraph"] = "file"
+    markup: Literal["plain", "pku_tagged"] = "plain"
+    encoding: Literal["utf-8", "utf-16", "gb18030", "big5"] | None = None
+    notes: str = ""
+
+
+@register_kind
+class Source(Kind):
+    """Text as it was given, with origin, licence and collection record. One layer per file."""
+
+    kind: ClassVar[str] = "source/v1"
+    title: Title
+    modality: Literal["text"] = "text"
+    language: Language = "zh"
+    origin: Origin
+    licence: Licence
+    collection: Collection
+    files: tuple[SourceFile, ...] = Field(min_length=1)
+    counts: FileCounts
+    reading: Reading = Reading()
+
+    @model_validator(mode="after")
+    def _counts_are_sums(self) -> Source:
+        if len({file.title for file in self.files}) != len(self.files):
+            raise ValueError("two files of a source have the same title")
+        packed = any(file.format == "pack" for file in self.files)
+        if not packed and self.counts.bytes != sum(file.size for file in self.files):
+            raise ValueError("counts.bytes is not the sum of the file sizes")
+        return self
+
+
+class Recipe(Model):
+    """Every parameter of a corpus build. Shares are (k, n); lengths count characters of the normalised text."""
+
+    min_characters: Count = 4
+    max_characters: Positive = 1_000_000
+    #: Han among letters; research: 0.25 keeps short comments that language models lose.
+    min_han: Rate = Rate(k=25, n=100)
+    #: Kana, hangul and thai among letters.
+    max_foreign_script: Rate = Rate(k=2, n=100)
+    #: Characters that are neither letters, digits nor ordinary punctuation, among all but spaces.
+    max_symbols: Rate = Rate(k=50, n=100)
+    #: Share of 8-character pieces that stood in the text before; only texts of 64 characters or more are asked.
+    max_repetition: Rate = Rate(k=60, n=100)
+    mask: tuple[PersonalDataType, ...] = (
+        "resident_id",
+        "mobile",
+        "landline",
+        "bank_card",
+        "credit_code",
+        "email",
+        "ipv4",
+        "passport",
+        "plate",
+        "qq",
+        "wechat",
+    )
+    deduplicate: Literal["exact", "none"] = "exact"
+    #: A shard is closed once it holds this many bytes of UTF-8 text.
+    shard_bytes: Positive = 64 * 1024 * 1024
+    row_group_rows: Positive = 8192
+
+
+class FunnelStep(Model):
+    """What one step took in and left; `reason` splits the step "drop"."""
+
+    step: FunnelStepName
+    reason: DropReason | None = None
+    documents_before: Count
+    documents_after: Count
+    characters_before: Count
+    characters_after: Count
+
+
+class Totals(Model):
+    """Size of the corpus: documents, characters, and bytes of UTF-8 text."""
+
+    documents: Count
+    characters: Count
+    bytes: Count
+
+
+class SourceShare(Model):
+    """What one source gave. `broken_rows`: rows or documents that could not be read, kept in rejected.jsonl."""
+
+    source: Digest
+    title: Title
+    region: Region
+    licence_clear: bool
+    documents_read: Count
+    documents_kept: Count
+    dropped: dict[DropReason, Count]
+    broken_rows: Count
+    characters_kept: Count
+    bytes_kept: Count
+
+    @model_validator(mode="after")
+    def _nothing_is_lost(self) -> SourceShare:
+        if self.documents_read != self.documents_kept + sum(self.dropped.values()):
+            raise ValueError("documents read differ from documents kept plus dropped")
+        return self
+
+
+class Filtered(Model):
+    """The filter pass over the kept documents. `documents_filtered` of `documents` went through it.
+
+    `documents_hit`: with at least one term. `documents_for_review`: with a term of mode "review"; they stay in the
+    corpus and are listed in filter.jsonl.
+    """
+
+    documents: Count
+    documents_filtered: Count
+    lexicon: Digest | None = None
+    lexicon_terms: Count = 0
+    lexicon_hits: Count = 0
+    documents_hit: Count = 0
+    documents_for_review: Count = 0
+    per_risk: dict[KnownRisk, Count] = Field(default_factory=dict)
+
+
+class Shard(Model):
+    """One Parquet shard; `title` is the title of its layer."""
+
+    title: Title
+    documents: Count
+
+
+@register_kind
+class Corpus(Kind):
+    """Cleaned text in Parquet shards with every decision beside it.
+
+    Layers: data/part-*.parquet (id, source, text, text_digest, flags), decisions/part-*.parquet, rejected.jsonl,
+    filter.jsonl, croissant.json, card.zh.md, card.en.md. `rows_digest` is independent of sharding and compression.
+    """
+
+    kind: ClassVar[str] = "corpus/v1"
+    recipe: Recipe
+    funnel: tuple[FunnelStep, ...]
+    totals: Totals
+    per_source: tuple[SourceShare, ...]
+    personal_data: dict[PersonalDataType, Count]
+    masked_documents: Count
+    filtered: Filtered
+    encodings: dict[str, Count]
+    language: dict[str, Count]
+    rows_digest: Digest
+    shards: tuple[Shard, ...]
+
+    @model_validator(mode="after")
+    def _sums_hold(self) -> Corpus:
+        if self.totals.documents != sum(shard.documents for shard in self.shards):
+            raise ValueError("totals.documents differs from the sum over shards")
+        if self.totals.documents != sum(share.documents_kept for share in self.per_source):
+            raise ValueError("totals.documents differs from the sum over sources")
+        return self
+
+
+#: What a sample is for: 训练数据人工抽检 / 关键词抽检 / 分类模型抽检, or one source after collection.
+SamplePurpose = Literal["manual", "keyword", "classifier", "source"]
+
+
+@register_kind
+class SampleCommitment(Kind):
+    """The promise to draw a sample, logged before anyone can know which items it will hold.
+
+    `frame_digest`: the corpus' rows_digest. The corpus itself is an input of the artifact.
+    """
+
+    kind: ClassVar[str] = "sample_commitment/v1"
+    purpose: SamplePurpose
+    method: Literal["simple random sample without replacement"] = "simple random sample without replacement"
+    n: Positive
+    population: Positive
+    frame_digest: Digest
+
+    @model_validator(mode="after")
+    def _not_more_than_all(self) -> SampleCommitment:
+        if self.n > self.population:
+            raise ValueError("a sample cannot be larger than its population")
+        return self
+
+
+class CheckpointRef(Model):
+    """The signed checkpoint that the seed was taken from: log size and root hash in hex."""
+
+    size: Count
+    root: RootHash
+
+
+@register_kind
+class Sample(Kind):
+    """Items drawn from a corpus; layer items.jsonl holds one `SampleItem` per line, in index order.
+
+    `self_drawn`: the nonce came from the one who committed, or there was no checkpoint with the corpus in it.
+    `draw_no` counts the draws of this purpose from this corpus, from 1; a redraw stays visible.
+    """
+
+    kind: ClassVar[str] = "sample/v1"
+    purpose: SamplePurpose
+    n: Positive
+    population: Positive
+    self_drawn: bool
+    nonce: HexNonce | None = None
+    checkpoint: CheckpointRef | None = None
+    seed: Digest
+    draw_no: Positive
+
+    @model_validator(mode="after")
+    def _drawn_by_others_needs_both(self) -> Sample:
+        if self.n > self.population:
+            raise ValueError("a sample cannot be larger than its population")
+        if not self.self_drawn and (self.nonce is None or self.checkpoint is None):
+            raise ValueError("a sample that is not self-drawn has a nonce and a checkpoint")
+        return self
+
+
+class SampleItem(Model):
+    """One line of a sample's items.jsonl; `index` is the row number in the corpus, from 0."""
+
+    index: Count
+    id: str
+    source: Digest
+    text_digest: Digest
+    text: str
+
+
+class LexiconTerm(Model):
+    """One line of a lexicon's terms.jsonl. No mode drops a document: a hit is counted, or counted and listed."""
+
+    term: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    risk: KnownRisk
+    mode: Literal["review", "count"] = "review"
+    expires: Day | None = None
+    note: str = ""
+
+
+@register_kind
+class Lexicon(Kind):
+    """Terms with the risk each stands for, owned by somebody; layer terms.jsonl holds `LexiconTerm`s."""
+
+    kind: ClassVar[str] = "lexicon/v1"
+    title: Title
+    version: str
+    terms: Count
+    per_risk: dict[KnownRisk, Count]
+    owner: str
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _terms_are_counted(self) -> Lexicon:
+        if self.terms != sum(self.per_risk.values()):
+            raise ValueError("terms differs from the sum over risks")
+        return self
