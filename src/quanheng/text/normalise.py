@@ -1,0 +1,104 @@
+"""Two views of a text: the one that is kept, and the shadow that recognisers look at.
+
+The kept text loses only what carries no meaning (control and invisible characters, line-ending variants) and keeps
+Chinese punctuation and width. The shadow folds width, case, digits and dashes one character to one, and leaves out
+invisible ones, with a map of offsets back to the text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+#: Recorded wherever normalised text is; a change of `normalise` is a new version.
+VERSION = 1
+
+#: Controls other than tab and newline; soft hyphen; zero-width space and direction marks (joiners U+200C and U+200D
+#: stay: emoji and some scripts need them); bidirectional controls; word joiner and invisible operators; byte order
+#: mark; interlinear marks; tag characters.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
+    "\ufff9-\ufffb\U000e0000-\U000e007f]+"
+)
+_NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_LINE_ENDS = re.compile(r"[^\S\n]+(?=\n)")
+_BLANK_LINES = re.compile(r"\n{3,}")
+#: One search decides whether any of the substitutions above can apply.
+_SUSPECT = re.compile(_INVISIBLE.pattern[:-2] + "\r\x0b\x0c\x85\u2028\u2029\ud800-\udfff]")
+
+
+def normalise(text: str) -> str:
+    """Return `text` in NFC with LF line ends, without invisible characters and outer blanks. Idempotent.
+
+    A lone surrogate becomes U+FFFD. Blanks before a line end go; three or more line ends become two.
+
+    >>> normalise("  好评！　")
+    '好评！'
+    """
+    if _SUSPECT.search(text):
+        text = _NEWLINES.sub("\n", text)
+        text = _SURROGATES.sub("\ufffd", _INVISIBLE.sub("", text))
+    if not unicodedata.is_normalized("NFC", text):
+        text = unicodedata.normalize("NFC", text)
+    if "\n" in text:
+        text = _BLANK_LINES.sub("\n\n", _LINE_ENDS.sub("", text))
+    return text.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """The folded view. `offsets[i]` is the place in the text of folded character i; None when they are the same."""
+
+    text: str
+    offsets: tuple[int, ...] | None
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the span of the original text that folded [start, end), end > start, stands for."""
+        if self.offsets is None:
+            return start, end
+        return self.offsets[start], self.offsets[end - 1] + 1
+
+
+_DASHES = frozenset("‐‑‒–—―−﹘﹣－⁃")
+
+
+def _fold_character(character: str) -> str | None:
+    category = unicodedata.category(character)
+    if character in "\n\t":
+        return character
+    if category in ("Cc", "Cf", "Mn", "Me"):
+        return None
+    if character in _DASHES:
+        return "-"
+    if category == "Zs":
+        return " "
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    folded = unicodedata.normalize("NFKC", character).lower()
+    return folded if len(folded) == 1 else character
+
+
+class _Fold(dict[int, str | None]):
+    """A translation table that fills itself: one fold per distinct character, then C speed."""
+
+    def __missing__(self, code: int) -> str | None:
+        folded = _fold_character(chr(code))
+        self[code] = folded
+        return folded
+
+
+_FOLD = _Fold()
+
+
+def shadow(text: str) -> Shadow:
+    """Return the folded view of `text`: half-width, lower case, ASCII digits and dashes, nothing invisible.
+
+    >>> shadow("ＴＥＬ：１３８").text
+    'tel:138'
+    """
+    folded = text.translate(_FOLD)
+    if len(folded) == len(text):
+        return Shadow(folded, None)
+    return Shadow(folded, tuple(at for at, character in enumerate(text) if _FOLD[ord(character)] is not None))
