@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import contextlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from quanheng.errors import Corrupt, Forbidden, Invalid, Unavailable
+from quanheng.store import external
+from quanheng.store.digest import sha256_digest
+from quanheng.store.external import open_external
+from quanheng.store.manifest import ETAG, Layer
+
+DATA = bytes(range(256)) * 5000
+TAG = '"v1"'
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves DATA, and misbehaves as the path says."""
+
+    def do_GET(self):
+        self.server.seen.append((self.path, self.headers.get("Range")))
+        name = self.path.strip("/").split("?")[0]
+        getattr(self, "get_" + name, self.get_good)()
+
+    def answer(self, data, status=200, declared=None, **headers):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data) if declared is None else declared))
+        for key, value in ({"ETag": TAG} | headers).items():
+            self.send_header(key.replace("_", "-"), value)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(data)
+
+    def get_good(self):
+        asked = self.headers.get("Range")
+        if asked is None:
+            return self.answer(DATA)
+        start = int(asked.removeprefix("bytes=").rstrip("-"))
+        return self.answer(DATA[start:], 206, Content_Range=f"bytes {start}-{len(DATA) - 1}/{len(DATA)}")
+
+    def get_noranges(self):
+        self.answer(DATA)
+
+    def get_otherrange(self):
+        self.answer(DATA[1:], 206, Content_Range=f"bytes 1-{len(DATA) - 1}/{len(DATA)}")
+
+    def get_norange(self):
+        self.answer(b"", 416)
+
+    def get_changed(self):
+        self.answer(bytes([1]) + DATA[1:])
+
+    def get_longer(self):
+        self.answer(DATA + b"x")
+
+    def get_nolength(self):
+        self.send_response(200)
+        self.send_header("ETag", TAG)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(DATA + b"x")
+
+    def get_cut(self):
+        self.answer(DATA[:1000], declared=len(DATA))
+
+    def get_retagged(self):
+        self.answer(DATA, ETag='"v2"')
+
+    def get_zipped(self):
+        self.answer(DATA, Content_Encoding="gzip")
+
+    def get_missing(self):
+        self.answer(b"", 404)
+
+    def get_broken(self):
+        self.answer(b"", 500)
+
+    def get_same(self):
+        self.answer(b"", 302, Location="/good")
+
+    def get_elsewhere(self):
+        self.answer(b"", 302, Location=f"http://localhost:{self.server.server_address[1]}/good")
+
+    def get_file(self):
+        self.answer(b"", 302, Location="file:///etc/passwd")
+
+    def get_slow(self):
+        self.server.release.wait(5)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.seen, running.release = [], threading.Event()
+        running.daemon_threads = True
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.release.set()
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def layer(server):
+    def make(*names, etag=TAG, data=DATA):
+        urls = tuple(f"http://127.0.0.1:{server.server_address[1]}/{name}" for name in names)
+        return Layer(sha256_digest(data), len(data), "text/plain", "t", urls, ((ETAG, etag),) if etag else ())
+
+    return make
+
+
+HOSTS = ("127.0.0.1",)
+
+
+def read(layer, hosts=HOSTS, offset=0):
+    with open_external(layer, hosts, offset) as stream:
+        return stream.read()
+
+
+@pytest.mark.parametrize("name", ["good", "noranges", "same"])
+@pytest.mark.parametrize("offset", [0, 1, 100_000, len(DATA) - 1, len(DATA)])
+def test_reading_from_an_offset(layer, name, offset):
+    assert read(layer(name), offset=offset) == DATA[offset:]
+
+
+def test_only_the_rest_is_asked_for(layer, server):
+    server.seen.clear()
+    read(layer("good"), offset=1000)
+    assert server.seen == [("/good", "bytes=1000-")]
+
+
+@pytest.mark.parametrize("name", ["changed", "longer", "nolength", "retagged"])
+def test_another_file_is_corrupt(layer, name):
+    with pytest.raises(Corrupt) as caught:
+        read(layer(name))
+    assert caught.value.code == "external_changed"
+    assert caught.value.text.zh and caught.value.hint
+
+
+def test_a_range_beyond_the_file_is_corrupt(layer):
+    with pytest.raises(Corrupt):
+        read(layer("norange"), offset=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "offset"), [("missing", 0), ("broken", 0), ("cut", 0), ("cut", 2000), ("zipped", 0), ("otherrange", 5)]
+)
+def test_what_cannot_be_read_now_is_unavailable(layer, name, offset):
+    with pytest.raises(Unavailable) as caught:
+        read(layer(name), offset=offset)
+    assert caught.value.code == "external_unreachable"
+
+
+def test_slow_and_absent_servers(layer, server, monkeypatch):
+    monkeypatch.setattr(external, "TIMEOUT_S", 0.2)
+    with pytest.raises(Unavailable):
+        read(layer("slow"))
+    with pytest.raises(Unavailable):
+        read(Layer(sha256_digest(b""), 0, "text/plain", "t", ("http://127.0.0.1:9/x",)))
+
+
+def test_the_next_url_is_tried(layer):
+    assert read(layer("missing", "broken", "good")) == DATA
+
+
+@pytest.mark.parametrize("name", ["elsewhere", "file"])
+def test_redirects_to_another_place_are_forbidden(layer, name):
+    with pytest.raises(Forbidden):
+        read(layer(name), hosts=(*HOSTS, "localhost"))
+
+
+def test_hosts_must_be_allowed(layer, server):
+    port = server.server_address[1]
+    server.seen.clear()
+    for hosts in ((), ("example.org",), (f"127.0.0.1:{port + 1}",), ("127.0.0",)):
+        with pytest.raises(Forbidden) as caught:
+            read(layer("good"), hosts=hosts)
+        assert caught.value.code == "host_not_allowed"
+    assert server.seen == []
+    assert read(layer("good"), hosts=(f"127.0.0.1:{port}",)) == DATA
+    for url in ("http://127.0.0.1@example.org/", "http://example.org#@127.0.0.1/", "http://127.0.0.1:x/"):
+        with pytest.raises(Forbidden):
+            read(Layer(sha256_digest(b""), 0, "text/plain", "t", (url,)))
+
+
+def test_without_etag_the_digest_decides(layer):
+    assert read(layer("retagged", etag=None)) == DATA
+
+
+def test_not_external():
+    with pytest.raises(Invalid):
+        open_external(Layer(sha256_digest(b""), 0, "text/plain", "t"), HOSTS)
+    with pytest.raises(Invalid):
+        open_external(Layer(sha256_digest(b""), 0, "text/plain", "t", ("http://127.0.0.1/",)), HOSTS, 1)
