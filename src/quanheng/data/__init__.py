@@ -1,0 +1,1 @@
+"""The data wing: sources, corpora, samples, lexicons."""

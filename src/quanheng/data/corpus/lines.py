@@ -1,0 +1,113 @@
+"""Lines of files of any size in bounded memory: what is too long is skipped over and told, never held."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from quanheng.text.encoding import Encoding, try_decode
+from quanheng.text.personal_data import find, mask
+
+#: A line, a field or a document of more bytes is kept aside as broken. Memory is bounded by a few times this.
+LIMIT_BYTES = 64 * 1024 * 1024
+EXCERPT_CHARACTERS = 200
+_EXCERPT_BYTES = 2048
+#: A number cut in two would not be recognised, so an excerpt never ends inside one.
+_CUT = re.compile(r"[0-9A-Za-z０-９Ａ-Ｚａ-ｚ@＠._%+ ()（）－-]{1,400}$")
+
+
+class Line(NamedTuple):
+    """One line without its end. `data` is None when it is longer than the limit; `head` is its beginning then."""
+
+    number: int
+    offset: int
+    data: bytes | None
+    head: bytes
+    size: int
+
+
+class Broken(NamedTuple):
+    """A row that could not be read, for rejected.jsonl. `byte`: where in the file, when that is known."""
+
+    row: str
+    reason: str
+    excerpt: str
+    byte: int | None = None
+
+
+def excerpt(text: str) -> str:
+    """Return the beginning of `text`, at most 200 characters, with personal data masked and no lone surrogates."""
+    head = text[: 4 * EXCERPT_CHARACTERS]
+    if len(head) < len(text):
+        head = _CUT.sub("", head)
+    masked = mask(head, find(head)).replace("\x00", "")
+    return masked[:EXCERPT_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+
+
+def excerpt_of_bytes(data: bytes, encoding: Encoding) -> str:
+    """Return an excerpt of bytes that may not decode; what does not becomes U+FFFD."""
+    head = data[:_EXCERPT_BYTES]
+    text = try_decode(head, encoding).text
+    return excerpt(head.decode("gb18030" if encoding == "gb18030" else "utf-8", "replace") if text is None else text)
+
+
+def lines(chunks: Iterable[bytes], *, start: int = 0, limit: int = LIMIT_BYTES) -> Iterator[Line]:
+    """Yield the lines of `chunks`, numbered from 1; `start` is the file offset of the first byte.
+
+    A line end is 0x0A; one 0x0D before it belongs to it. The last line needs none. At most `limit` bytes are held.
+    """
+    held: list[bytes] = []
+    size = number = 0
+    offset = start
+
+    def finish() -> Line:
+        if size > limit:
+            return Line(number, offset, None, b"".join(held)[:_EXCERPT_BYTES], size)
+        data = b"".join(held)
+        return Line(number, offset, data[:-1] if data.endswith(b"\r") else data, b"", size)
+
+    for chunk in chunks:
+        pieces = chunk.split(b"\n")
+        for place, piece in enumerate(pieces):
+            if place:
+                number += 1
+                yield finish()
+                offset += size + 1
+                held, size = [], 0
+            size += len(piece)
+            if piece and size <= limit:
+                held.append(piece)
+            elif size > limit and len(held) > 1:
+                held = [b"".join(held)[:_EXCERPT_BYTES]]
+            elif size > limit and not held:
+                held = [piece[:_EXCERPT_BYTES]]
+    if size:
+        number += 1
+        yield finish()
+
+
+class TextLine(NamedTuple):
+    """One decoded line: its text, or what is wrong with it."""
+
+    number: int
+    text: str | None
+    broken: Broken | None
+    size: int
+
+
+def text_lines(found: Iterable[Line], encoding: Encoding) -> Iterator[TextLine]:
+    """Yield each line decoded, or as Broken "too_large" or "undecodable" with the byte offset in the file."""
+    actual: Encoding = "utf-8" if encoding.startswith("utf-16") else encoding
+    for line in found:
+        if line.data is None:
+            head = excerpt_of_bytes(line.head, actual)
+            yield TextLine(line.number, None, Broken(str(line.number), "too_large", head, line.offset), line.size)
+            continue
+        decoded = try_decode(line.data, actual)
+        if decoded.text is None:
+            at = line.offset + (decoded.error_at or 0)
+            head = excerpt_of_bytes(line.data, actual)
+            yield TextLine(line.number, None, Broken(str(line.number), "undecodable", head, at), line.size)
+        else:
+            yield TextLine(line.number, decoded.text, None, line.size)

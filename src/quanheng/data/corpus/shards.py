@@ -1,0 +1,184 @@
+"""Parquet files whose bytes depend on the rows alone: fixed row groups, one codec, no pandas and no Arrow metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO
+
+from quanheng.store import Layer, ObjectStore
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PARQUET = "application/vnd.apache.parquet"
+#: A row group is also closed at this many bytes of text, so that memory is bounded whatever the rows are.
+GROUP_BYTES = 32 * 1024 * 1024
+
+#: Column name and Arrow type, by name, so that nothing heavy is imported here.
+Columns = tuple[tuple[str, str], ...]
+UNIT_COLUMNS: Columns = (
+    ("file", "int32"),
+    ("row", "string"),
+    ("reason", "string"),
+    ("text", "string"),
+    ("digest", "binary"),
+    ("characters_read", "int64"),
+    ("bytes", "int64"),
+    ("script", "string"),
+    ("masked", "string"),
+    ("hits", "string"),
+)
+DATA_COLUMNS: Columns = (
+    ("id", "string"),
+    ("source", "string"),
+    ("text", "string"),
+    ("text_digest", "string"),
+    ("flags", "strings"),
+)
+DECISION_COLUMNS: Columns = (
+    ("id", "string"),
+    ("source", "string"),
+    ("decision", "string"),
+    ("reason", "string"),
+    ("excerpt", "string"),
+)
+#: Few distinct values; every other column is written plain, so that the dictionary limit of a page never decides.
+_DICTIONARIES = ("source", "reason", "decision", "script", "flags.list.element")
+
+Row = tuple[object, ...]
+
+
+def _schema(columns: Columns) -> pa.Schema:
+    import pyarrow as pa
+
+    types = {
+        "int32": pa.int32(),
+        "int64": pa.int64(),
+        "string": pa.string(),
+        "binary": pa.binary(),
+        "strings": pa.list_(pa.string()),
+    }
+    return pa.schema([pa.field(name, types[kind], nullable=False) for name, kind in columns])
+
+
+class TableWriter:
+    """Writes rows into one Parquet file; a context manager. Holds one row group in memory."""
+
+    def __init__(
+        self, target: object, columns: Columns, *, group_rows: int, group_bytes: int = GROUP_BYTES, level: int = 3
+    ) -> None:
+        import pyarrow.parquet as pq
+
+        self._schema = _schema(columns)
+        self._group_rows = group_rows
+        self._group_bytes = group_bytes
+        self._rows: list[Row] = []
+        self._bytes = 0
+        self.rows = 0
+        self.bytes = 0
+        present = [name for name in _DICTIONARIES if name.split(".")[0] in self._schema.names]
+        self._writer = pq.ParquetWriter(
+            target,
+            self._schema,
+            version="2.6",
+            compression="zstd",
+            compression_level=level,
+            use_dictionary=present,
+            write_statistics=False,
+            store_schema=False,
+            data_page_version="1.0",
+        )
+
+    def __enter__(self) -> TableWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._flush()
+        self._writer.close()
+
+    def add(self, sized: tuple[Row, int]) -> None:
+        """Add a row; the second part is the bytes of its text."""
+        row, size = sized
+        self._rows.append(row)
+        self._bytes += size
+        self.rows += 1
+        self.bytes += size
+        if len(self._rows) >= self._group_rows or self._bytes >= self._group_bytes:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._rows:
+            arrays = [
+                pa.array(values, field.type)
+                for values, field in zip(zip(*self._rows, strict=True), self._schema, strict=True)
+            ]
+            self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
+            self._rows, self._bytes = [], 0
+
+
+class ShardWriter:
+    """Writes rows into as many Parquet layers as needed; a context manager. `layers` and `counts` tell them after."""
+
+    def __init__(
+        self, objects: ObjectStore, title: str, columns: Columns, *, shard_bytes: int, group_rows: int
+    ) -> None:
+        self._objects = objects
+        self._title = title
+        self._columns = columns
+        self._shard_bytes = shard_bytes
+        self._group_rows = group_rows
+        self._open: tuple[ExitStack, object, TableWriter] | None = None
+        self.layers: list[Layer] = []
+        self.counts: list[int] = []
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._open is not None and kind is not None:
+            # Hands the exception on, so that the half-written object is abandoned.
+            self._open[0].__exit__(kind, error, trace)
+        elif self._open is not None:
+            self._close()
+
+    def add(self, sized: tuple[Row, int]) -> None:
+        """Add a row; a new shard begins once the last one holds its bytes of text."""
+        if self._open is None:
+            stack = ExitStack()
+            target = stack.enter_context(self._objects.writer())
+            table = TableWriter(target, self._columns, group_rows=self._group_rows)
+            stack.enter_context(table)
+            self._open = (stack, target, table)
+        table = self._open[2]
+        table.add(sized)
+        if table.bytes >= self._shard_bytes:
+            self._close()
+
+    def _close(self) -> None:
+        if self._open is None:
+            return
+        stack, target, table = self._open
+        self._open = None
+        stack.close()
+        stored = target.result  # type: ignore[attr-defined]  # an ObjectWriter, typed by whoever opened it
+        self.layers.append(Layer(stored.digest, stored.size, PARQUET, self._title.format(len(self.layers))))
+        self.counts.append(table.rows)
+
+
+def parquet_rows(stream: BinaryIO, columns: list[str] | None = None) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of a Parquet file that this module wrote, one row group in memory at a time."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(stream, pre_buffer=False) as table:
+        for group in range(table.num_row_groups):
+            read = table.read_row_group(group, columns=columns, use_threads=False)
+            yield from zip(*(column.to_pylist() for column in read.columns), strict=True)

@@ -1,0 +1,379 @@
+"""What the data wing can do: sources, keyword libraries, corpora, samples."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from typing import Annotated, Literal
+
+from quanheng.core.context import Draft, JobContext
+from quanheng.core.inputs import Filled, Input, Local, Takes, param
+from quanheng.core.resolve import check_unchanged, local_path
+from quanheng.core.session import Session
+from quanheng.core.verb import verb
+from quanheng.errors import Conflict, Invalid, NotFound
+from quanheng.kinds.data import (
+    CheckpointRef,
+    Collection,
+    Corpus,
+    Licence,
+    Origin,
+    Reading,
+    Recipe,
+    Sample,
+    SampleCommitment,
+    SamplePurpose,
+    Source,
+)
+from quanheng.store import Layer, canonical_json, sha256_digest
+
+JSONL = "application/jsonl"
+LICENCE_LAYER = "licence/found"
+
+
+class SourceRegister(Input):
+    """Input of source.register."""
+
+    path: Annotated[str, Local()] = param(..., "File or folder of text", "文本文件或文件夹")
+    title: str = param(..., "Title", "标题", min_length=1, max_length=500)
+    language: str = param("zh", "Language (BCP 47)", "语言（BCP 47）")
+    origin: Literal["open", "self_collected", "commercial", "user_input"] = param(
+        "self_collected", "Kind of origin", "来源类型：开源、自采、商业、使用者输入"
+    )
+    origin_name: str = param("", "Who or what it comes from (default: the title)", "来源名称（默认同标题）")
+    url: str | None = param(None, "Where it was published", "发布地址")
+    origin_version: str | None = param(None, "Version of what was published", "发布的版本")
+    region: Literal["domestic", "overseas", "unknown"] = param(
+        "unknown", "Where it was published: domestic, overseas, unknown", "境内、境外或未知"
+    )
+    licence: str = param("NOASSERTION", "SPDX identifier, when it is clear", "许可证 SPDX 标识（明确时填写）")
+    licence_found: str = param("", "What was found about the licence, in words", "查到的许可情况（如实描述）")
+    licence_file: Annotated[str | None, Local()] = param(
+        None, "File with the licence, contract or consent", "许可、合同或授权文件"
+    )
+    collection: str = param("", "How it was collected", "采集方式")
+    collected_on: str | None = param(
+        None, "Day of collection, YYYY-MM-DD", "采集日期，YYYY-MM-DD", pattern=r"^\d{4}-\d{2}-\d{2}$"
+    )
+    collection_note: str = param("", "Notes on the collection", "采集备注")
+    text_field: str | None = param(None, "Column or field that holds the text", "正文所在的列或字段")
+    document: Literal["line", "file", "paragraph"] = param(
+        "file", "What one document is in txt and html", "txt、html 中一篇文档的划分：行、文件、段落"
+    )
+    markup: Literal["plain", "pku_tagged"] = param(
+        "plain", "plain, or pku_tagged (words as 词/n)", "plain 纯文本，或 pku_tagged（词/词性 标注）"
+    )
+    encoding: Literal["utf-8", "utf-16", "gb18030", "big5"] | None = param(
+        None, "Encoding; told per file when left out", "编码；不填则逐个文件识别"
+    )
+
+
+@verb(
+    "source.register",
+    permission="build",
+    cache=True,
+    makes=("source/v1",),
+    help=(
+        "Register text as a source, with origin, licence and collection record",
+        "登记数据来源：出处、许可与采集记录",
+    ),
+)
+def source_register(ctx: JobContext, inp: SourceRegister) -> Draft:
+    """Store every file as a layer and leave the source. An unclear licence is stated as such."""
+    from quanheng.data.corpus import scan_folder, store_files
+
+    scan = scan_folder(local_path(inp.path))
+    if scan.passed_over:
+        ctx.log(
+            f"{len(scan.passed_over)} files passed over (unknown format, hidden or linked)",
+            f"跳过 {len(scan.passed_over)} 个文件（格式不明、隐藏或链接）",
+        )
+    with tempfile.TemporaryDirectory(dir=ctx.settings.workspace) as scratch:
+        stored = store_files(scan, ctx.objects, ctx.progress, scratch)
+    check_unchanged(inp.path, ctx.made_by["params"]["path"])  # type: ignore[index,call-overload]
+    layers = stored.layers
+    if inp.licence_file:
+        found = ctx.objects.put_file(local_path(inp.licence_file))
+        layers = (*layers, Layer(found.digest, found.size, "application/octet-stream", LICENCE_LAYER))
+    model = Source(
+        title=inp.title,
+        language=inp.language,
+        origin=Origin(
+            type=inp.origin,
+            name=inp.origin_name or inp.title,
+            url=inp.url,
+            version=inp.origin_version,
+            region=inp.region,
+        ),
+        licence=Licence(
+            spdx=inp.licence,
+            found=inp.licence_found or "nothing found",
+            clear=inp.licence != "NOASSERTION",
+            evidence=LICENCE_LAYER if inp.licence_file else None,
+        ),
+        collection=Collection(
+            method=inp.collection or "not recorded",
+            collected_on=inp.collected_on,
+            note=inp.collection_note,
+            has_record=bool(inp.collection),
+        ),
+        files=stored.files,
+        counts=stored.counts,
+        reading=Reading(text_field=inp.text_field, document=inp.document, markup=inp.markup, encoding=inp.encoding),
+    )
+    return Draft(model, tuple(layers))
+
+
+class LexiconRegister(Input):
+    """Input of lexicon.register."""
+
+    file: Annotated[str, Local()] = param(
+        ..., "JSONL file: term, risk, mode, expires, note", "JSONL 文件：term、risk、mode、expires、note"
+    )
+    title: str = param(..., "Title", "标题")
+    version: str = param("1", "Version", "版本")
+    owner: str = param(..., "Who answers for it", "责任人或责任部门")
+    note: str = param("", "Note", "备注")
+
+
+@verb(
+    "lexicon.register",
+    permission="build",
+    cache=True,
+    makes=("lexicon/v1",),
+    help=("Register a keyword library", "登记关键词库"),
+)
+def lexicon_register(ctx: JobContext, inp: LexiconRegister) -> Draft:
+    """Leave the terms of the file as a keyword library; a doubled term or an unknown risk is an error."""
+    from quanheng.data.corpus import read_lexicon
+
+    model, rows = read_lexicon(
+        local_path(inp.file), title=inp.title, version=inp.version, owner=inp.owner, note=inp.note
+    )
+    stored = ctx.objects.put_bytes(rows)
+    return Draft(model, (Layer(stored.digest, stored.size, JSONL, "terms.jsonl"),))
+
+
+class CorpusBuild(Input):
+    """Input of corpus.build."""
+
+    sources: Annotated[list[str], Takes("source")] = param(
+        ..., "Sources; of duplicates the first one's copy stays", "数据来源；重复文档保留排在前面的来源", min_length=1
+    )
+    lexicon: Annotated[str | None, Takes("lexicon")] = param(
+        None, "Keyword library to filter with", "用于过滤的关键词库"
+    )
+    min_characters: int = param(4, "Shortest document, in characters", "文档最短字数", ge=0)
+    max_characters: int = param(1_000_000, "Longest document, in characters", "文档最长字数", ge=1)
+    deduplicate: Literal["exact", "none"] = param("exact", "exact or none", "去重：exact（完全相同）或 none（不去重）")
+
+
+@verb(
+    "corpus.build",
+    permission="build",
+    cache=True,
+    makes=("corpus/v1",),
+    help=(
+        "Clean sources into a corpus: every decision is kept with its reason",
+        "把来源清洗成训练语料：每个取舍都留有理由",
+    ),
+)
+def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
+    """Read, normalise, drop with a reason, mask personal data, filter, de-duplicate; leave the corpus."""
+    from quanheng.data.corpus import SourceInput, build
+
+    recipe = Recipe(min_characters=inp.min_characters, max_characters=inp.max_characters, deduplicate=inp.deduplicate)
+    sources = []
+    for loaded in ctx.many("sources"):
+        if not isinstance(loaded.model, Source):
+            raise Invalid(f"{loaded.digest} is no source", f"{loaded.digest} 不是数据来源")
+        sources.append(SourceInput(loaded.digest, loaded.model, {lay.title: lay for lay in loaded.layers}))
+    result = build(
+        sources,
+        recipe,
+        objects=ctx.objects,
+        cache=ctx.cache,
+        progress=ctx.progress,
+        map=ctx.map,
+        lexicon=_lexicon(ctx),
+    )
+    return Draft(result.model, result.layers)
+
+
+def _lexicon(ctx: JobContext) -> tuple[str, str] | None:
+    """Return the digest of the keyword library and of its layer of terms."""
+    found = ctx.optional("lexicon")
+    return (found.digest, found.layer("terms.jsonl").digest) if found else None
+
+
+class SampleCommit(Input):
+    """Input of sample.commit."""
+
+    corpus: Annotated[str, Takes("corpus")] = param(..., "Corpus", "语料")
+    purpose: SamplePurpose = param(
+        ...,
+        "What the sample is for: manual, keyword, classifier, source",
+        "抽样用途：manual 人工、keyword 关键词、classifier 分类模型、source 单一来源",
+    )
+    n: int = param(0, "How many documents", "抽取多少篇", ge=0)
+    percent: int = param(
+        0, "Or: how many per cent of the corpus, rounded up", "或：占语料的百分比，向上取整", ge=0, le=100
+    )
+
+
+@verb(
+    "sample.commit",
+    permission="build",
+    cache=True,
+    makes=("sample_commitment/v1",),
+    help=("Promise a sample before anybody can know what it will hold", "抽样承诺：先承诺，后抽取"),
+)
+def sample_commit(ctx: JobContext, inp: SampleCommit) -> Draft:
+    """Leave the commitment: purpose, size and frame. A sample larger than the corpus takes all of it."""
+    if (inp.n > 0) == (inp.percent > 0):
+        raise Invalid(
+            "say either how many documents or how many per cent",
+            "请指定篇数或百分比（二选一）",
+            hint=("Example: --n 4000, or --percent 10", "例如：--n 4000，或 --percent 10"),
+            code="bad_sample_size",
+        )
+    corpus = ctx.one("corpus").model
+    if not isinstance(corpus, Corpus) or corpus.totals.documents == 0:
+        raise Conflict("the corpus has no document to sample", "语料中没有可抽取的文档", code="empty_corpus")
+    population = corpus.totals.documents
+    n = inp.n or -(-population * inp.percent // 100)
+    return Draft(
+        SampleCommitment(
+            purpose=inp.purpose, n=min(n, population), population=population, frame_digest=corpus.rows_digest
+        )
+    )
+
+
+class SampleDraw(Input):
+    """Input of sample.draw."""
+
+    commitment: Annotated[str, Takes("sample_commitment")] = param(..., "Commitment", "抽样承诺")
+    nonce: str | None = param(
+        None,
+        "Random hex that nobody could know before; made up when you are not the one who committed",
+        "事先无人能知的十六进制随机数；若抽取人不是承诺人，可由系统生成",
+        pattern=r"^[0-9a-f]{32,128}$",
+    )
+    corpus: Annotated[str, Takes("corpus"), Filled()] = param("", "Corpus of the commitment", "承诺所指的语料")
+    self_drawn: Annotated[bool, Filled()] = param(True, "Drawn by the one who committed", "由承诺人自行抽取")
+    checkpoint_size: Annotated[int, Filled()] = param(0, "Checkpoint that holds the commitment", "包含承诺的检查点")
+    checkpoint_root: Annotated[str, Filled()] = param("", "Its root", "检查点的根哈希")
+    draw_no: Annotated[int, Filled()] = param(1, "Number of this draw", "第几次抽取")
+
+
+def complete_draw(session: Session, inp: SampleDraw) -> SampleDraw:
+    """Fill in who drew, the checkpoint the seed hangs on, and which draw of its purpose this is."""
+    from quanheng.core.models import Artifact, Checkpoint
+    from quanheng.core.resolve import find_artifact
+
+    digest = find_artifact(session, inp.commitment, Takes("sample_commitment"))
+    commitment = Artifact.objects.select_related("job").get(digest=digest)
+    corpus = str(_made_by(commitment)["inputs"][0]["digest"])
+    own = commitment.job.actor_id == session.actor_id
+    found = None if own else _checkpoint_after(commitment.job_id, Checkpoint.objects.order_by("size", "id"))
+    if not own and found is None:
+        raise Conflict(
+            "no signed checkpoint holds the commitment yet",
+            "还没有包含该承诺的已签名检查点",
+            hint=("Sign one: quanheng log checkpoint", "请先签署：quanheng log checkpoint"),
+            code="no_checkpoint",
+        )
+    nonce = inp.nonce or (None if own else secrets.token_hex(32))
+    return inp.model_copy(
+        update={
+            "commitment": digest,
+            "corpus": corpus,
+            "nonce": nonce,
+            "self_drawn": own,
+            "checkpoint_size": found.size if found else 0,
+            "checkpoint_root": found.root if found else "",
+            "draw_no": _draw_no(session, corpus, digest, nonce),
+        }
+    )
+
+
+def _made_by(artifact: object) -> dict[str, list[dict[str, str]]]:
+    import json
+
+    return json.loads(bytes(artifact.config))["made_by"]  # type: ignore[attr-defined,no-any-return]
+
+
+def _checkpoint_after(job_id: str, rows: object) -> CheckpointRef | None:
+    """Return the first signed checkpoint whose tree holds the entry of this job."""
+    from quanheng.core.log import indexes_of_jobs
+    from quanheng.store import parse_signed
+
+    index = indexes_of_jobs([job_id])[job_id]
+    row = rows.filter(size__gt=index).first()  # type: ignore[attr-defined]
+    if row is None:
+        return None
+    signed = parse_signed(row.note).checkpoint
+    return CheckpointRef(size=signed.size, root=signed.root.hex())
+
+
+def _draw_no(session: Session, corpus: str, commitment: str, nonce: str | None) -> int:
+    """Return the number of this draw among all of its purpose from this corpus; a repeated one keeps its number."""
+    import json
+
+    from quanheng.core.lineage import descendants
+    from quanheng.core.models import Artifact
+
+    drawn = {step.digest for step in descendants(corpus) if step.kind.startswith("sample/")}
+    purpose = json.loads(bytes(Artifact.objects.get(digest=commitment).config))["purpose"]
+    highest = 0
+    for row in Artifact.objects.filter(digest__in=drawn):
+        config = json.loads(bytes(row.config))
+        if config["purpose"] != purpose:
+            continue
+        mine = any(i["digest"] == commitment for i in config["made_by"]["inputs"])
+        if mine and config["nonce"] == nonce:
+            return int(config["draw_no"])
+        highest = max(highest, int(config["draw_no"]))
+    return highest + 1
+
+
+@verb(
+    "sample.draw",
+    permission="audit",
+    cache=True,
+    makes=("sample/v1",),
+    prepare=complete_draw,
+    help=(
+        "Draw a committed sample; who draws, and each redraw, stays visible",
+        "按承诺抽取样本；由谁抽取、是否重抽都会留痕",
+    ),
+)
+def sample_draw(ctx: JobContext, inp: SampleDraw) -> Draft:
+    """Draw without replacement, from a seed of commitment, checkpoint root (none when self-drawn) and nonce."""
+    from quanheng.data.corpus import read_rows
+    from quanheng.stats import draw
+
+    commitment, corpus = ctx.one("commitment"), ctx.one("corpus")
+    promise, model = commitment.model, corpus.model
+    if not isinstance(promise, SampleCommitment) or not isinstance(model, Corpus):
+        raise NotFound("the commitment names no corpus", "该承诺没有指向语料")
+    seed = sha256_digest(
+        canonical_json(["quanheng sample v1", commitment.digest, inp.checkpoint_root, inp.nonce or ""])
+    )
+    indices = draw(seed, promise.population, promise.n)
+    with ctx.objects.writer() as out:
+        for number, item in enumerate(read_rows(model, corpus.open_layer, indices), 1):
+            out.write(canonical_json(item.model_dump(mode="json")) + b"\n")
+            ctx.progress(number, promise.n)
+    checkpoint = None if inp.self_drawn else CheckpointRef(size=inp.checkpoint_size, root=inp.checkpoint_root)
+    sample = Sample(
+        purpose=promise.purpose,
+        n=promise.n,
+        population=promise.population,
+        self_drawn=inp.self_drawn,
+        nonce=inp.nonce,
+        checkpoint=checkpoint,
+        seed=seed,
+        draw_no=inp.draw_no,
+    )
+    return Draft(sample, (Layer(out.result.digest, out.result.size, JSONL, "items.jsonl"),))

@@ -1,0 +1,73 @@
+"""Parquet layers: their bytes depend on the rows alone, and a failure leaves nothing."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from quanheng.data.corpus.shards import DATA_COLUMNS, ShardWriter, TableWriter, parquet_rows
+from quanheng.store import LocalObjects
+
+pq = pytest.importorskip("pyarrow.parquet")
+
+
+def row(number: int) -> tuple[tuple[object, ...], int]:
+    return (f"id-{number}", "sha256:x", "文" * number, f"d{number}", ["zh", "masked"][: number % 3]), 3 * number
+
+
+def test_rows_survive_and_groups_are_fixed() -> None:
+    target = io.BytesIO()
+    with TableWriter(target, DATA_COLUMNS, group_rows=4) as table:
+        for number in range(10):
+            table.add(row(number))
+        assert (table.rows, table.bytes) == (10, 135)
+    data = target.getvalue()
+    assert list(parquet_rows(io.BytesIO(data))) == [row(number)[0] for number in range(10)]
+    assert list(parquet_rows(io.BytesIO(data), ["text"])) == [("文" * number,) for number in range(10)]
+    with pq.ParquetFile(io.BytesIO(data)) as file:
+        meta = file.metadata
+        assert [meta.row_group(place).num_rows for place in range(meta.num_row_groups)] == [4, 4, 2]
+        assert file.schema_arrow.metadata is None and meta.metadata is None
+        assert meta.row_group(0).column(2).compression == "ZSTD"
+
+
+def test_a_group_is_also_closed_by_its_bytes() -> None:
+    target = io.BytesIO()
+    with TableWriter(target, DATA_COLUMNS, group_rows=1000, group_bytes=30) as table:
+        for number in range(10):
+            table.add(row(number))
+    with pq.ParquetFile(io.BytesIO(target.getvalue())) as file:
+        assert file.metadata.num_row_groups > 3
+
+
+def test_no_rows_is_a_table_too() -> None:
+    target = io.BytesIO()
+    with TableWriter(target, DATA_COLUMNS, group_rows=4):
+        pass
+    assert list(parquet_rows(io.BytesIO(target.getvalue()))) == []
+
+
+def write(objects: LocalObjects, rows: int, shard_bytes: int) -> ShardWriter:
+    with ShardWriter(objects, "data/part-{:05d}.parquet", DATA_COLUMNS, shard_bytes=shard_bytes, group_rows=2) as out:
+        for number in range(rows):
+            out.add(row(number))
+    return out
+
+
+def test_shards_are_closed_by_their_bytes_and_are_the_same_again(objects: LocalObjects) -> None:
+    out = write(objects, 10, 40)
+    assert [layer.title for layer in out.layers] == [f"data/part-{place:05d}.parquet" for place in range(3)]
+    # 3 bytes a character: 0+3+…+15 = 45, 18+21+24 = 63, 27
+    assert out.counts == [6, 3, 1]
+    assert [layer.digest for layer in write(objects, 10, 40).layers] == [layer.digest for layer in out.layers]
+    assert write(objects, 0, 40).layers == []
+
+
+def test_a_failure_leaves_no_object(objects: LocalObjects) -> None:
+    with pytest.raises(RuntimeError):
+        with ShardWriter(objects, "part-{}", DATA_COLUMNS, shard_bytes=10**6, group_rows=2) as out:
+            out.add(row(1))
+            raise RuntimeError("stop")
+    assert list(objects.iterate()) == []
+    assert list((objects.root / "tmp").iterdir()) == []

@@ -1,0 +1,62 @@
+"""Lexicons from files: every wrong line is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quanheng.data.corpus import read_lexicon
+from quanheng.data.corpus.work import read_terms
+from quanheng.errors import QuanhengError
+from quanheng.store import LocalObjects
+
+GOOD = '{"term": "诈骗", "risk": "A.1.h"}\n\n{"term": "裸聊", "risk": "A.1.f", "mode": "count", "note": "x"}\n'
+
+
+def read(path: Path, text: str | bytes) -> tuple[object, bytes]:
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_lexicon(path, title="词表", version="1", owner="安全部")
+
+
+def test_a_lexicon_is_counted_and_its_rows_read_back(tmp_path: Path, objects: LocalObjects) -> None:
+    model, rows = read_lexicon_of(tmp_path / "a.jsonl", GOOD)
+    assert model.terms == 2 and model.per_risk == {"A.1.f": 1, "A.1.h": 1}
+    terms = read_terms(objects, objects.put_bytes(rows).digest)
+    assert [(term.term, term.mode) for term in terms] == [("诈骗", "review"), ("裸聊", "count")]
+    assert read_lexicon_of(tmp_path / "b.jsonl", GOOD.replace("\n\n", "\n"))[1] == rows
+
+
+def read_lexicon_of(path: Path, text: str):  # type: ignore[no-untyped-def]
+    path.write_text(text, "utf-8")
+    return read_lexicon(path, title="词表", version="1", owner="安全部")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        ("", "empty_lexicon", ""),
+        (GOOD + "{", "bad_term", "line 4"),
+        (GOOD + '{"term": "x"}', "bad_term", "risk"),
+        (GOOD + '{"term": "x", "risk": "A.9.z"}', "bad_term", "line 4"),
+        (GOOD + '{"term": "x", "risk": "A.1.f", "typo": 1}', "bad_term", "typo"),
+        (GOOD + '{"term": "\u200b", "risk": "A.1.f"}', "bad_term", "visible"),
+        (GOOD + '{"term": "诈骗", "risk": "A.1.f"}', "term_twice", "line 1"),
+        ('{"term": "ABc", "risk": "A.1.f"}\n{"term": "ａｂＣ", "risk": "A.1.f"}', "term_twice", "line 2"),
+        (bytes(range(256)) * 9, "unknown_encoding", ""),
+    ],
+)
+def test_each_wrong_line_is_named(tmp_path: Path, text: str | bytes, code: str, says: str) -> None:
+    with pytest.raises(QuanhengError) as caught:
+        read(tmp_path / "a.jsonl", text)
+    assert caught.value.code == code and says in str(caught.value)
+    assert caught.value.hint
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(QuanhengError) as caught:
+        read_lexicon(tmp_path / "none", title="t", version="1", owner="o")
+    assert caught.value.code == "no_such_path"
+    with pytest.raises(QuanhengError) as caught:
+        read_lexicon(tmp_path, title="t", version="1", owner="o")
+    assert caught.value.code == "unreadable_file"
