@@ -1,0 +1,61 @@
+"""What a report shows beside the assessment itself: the artifacts it was computed from, and how to verify them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from quanheng.kinds.base import Kind, Say
+from quanheng.kinds.data import Corpus, Lexicon, Sample, Source
+from quanheng.kinds.models import Benchmark, Endpoint, LanguageModel, Responses
+from quanheng.kinds.oversight import RulePack
+
+K = TypeVar("K", bound=Kind)
+
+
+@dataclass(frozen=True)
+class Held(Generic[K]):
+    """One artifact as a report names it: its digest and its config."""
+
+    digest: str
+    kind: K
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The signed checkpoint that holds the assessment's entries. `witness`: who else holds the root, None if nobody."""
+
+    entries: int
+    root: str
+    time: str
+    fingerprint: str
+    witness: Say | None = None
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """Everything `render` needs besides the assessment. `made_on` is a date or time as it is to be printed."""
+
+    project: str
+    report_id: str
+    made_on: str
+    version: str
+    rulepack: RulePack
+    assessment_digest: str | None = None
+    proof: Proof | None = None
+    bundle_name: str = "bundle.zip"
+    corpus: Held[Corpus] | None = None
+    sources: tuple[Held[Source], ...] = ()
+    samples: tuple[Held[Sample], ...] = ()
+    lexicon: Held[Lexicon] | None = None
+    banks: tuple[Held[Benchmark], ...] = ()
+    responses: tuple[Held[Responses], ...] = ()
+    model: Held[LanguageModel] | None = None
+    endpoint: Held[Endpoint] | None = None
+
+    @property
+    def model_name(self) -> str:
+        """Return the name of the model that was asked, "" when none is known."""
+        if self.endpoint:
+            return self.endpoint.kind.model
+        return self.model.kind.name if self.model else ""
