@@ -1,1 +1,1 @@
-
+"""The oversight wing: rules, verdicts, assessments, reports."""

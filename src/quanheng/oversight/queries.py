@@ -33,8 +33,9 @@ class AssessmentBundle(AssessmentShow):
     """Input of assessment.bundle."""
 
     to: Annotated[str, Local(reads=False)] = param(..., "Zip file to write", "要写入的 zip 文件")
-    sealed: bool = param(False, "Digests, counts, verdicts and proofs only, no contents",
-                         "只含摘要、计数、结论与证明，不含内容")
+    sealed: bool = param(
+        False, "Digests, counts, verdicts and proofs only, no contents", "只含摘要、计数、结论与证明，不含内容"
+    )
 
 
 @query("assessment.show", help=("Show the verdict of each rule", "查看每条规则的结论"))

@@ -106,7 +106,9 @@ def _judge(ctx: JobContext, subject: Loaded, judge: KeywordJudge | RefusalJudge)
             judge_items(counted(), judge), out, purpose=_purpose(subject), subject=subject.digest, judge=judge.card
         )
     ctx.progress(len(items), len(items))
-    return Draft(model, (Layer(out.result.digest, out.result.size, JSONL, VERDICTS_LAYER),))
+    return Draft(
+        model, (Layer(out.result.digest, out.result.size, JSONL, VERDICTS_LAYER),), subject.manifest.descriptor
+    )
 
 
 def _purpose(subject: Loaded) -> Literal["corpus", "generation", "must_refuse", "must_not_refuse"]:
@@ -160,7 +162,9 @@ def verdicts_enter(ctx: JobContext, inp: VerdictsEnter) -> Draft:
     judge = Judge(type="human", method="manual", name=inp.reviewer, version="1")
     with ctx.objects.writer() as out:
         model = seal(rows, out, purpose=_purpose(subject), subject=subject.digest, judge=judge)
-    return Draft(model, (Layer(out.result.digest, out.result.size, JSONL, VERDICTS_LAYER),))
+    return Draft(
+        model, (Layer(out.result.digest, out.result.size, JSONL, VERDICTS_LAYER),), subject.manifest.descriptor
+    )
 
 
 class AssessmentRun(Input):

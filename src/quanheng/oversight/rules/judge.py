@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
-from typing import BinaryIO, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from quanheng.kinds.base import Model
 from quanheng.kinds.data import LexiconTerm
@@ -70,6 +70,13 @@ class RefusalRules(Model):
     note: str
     refusals: tuple[RefusalRule, ...]
     turns: tuple[RefusalRule, ...]
+
+
+class Writes(Protocol):
+    """What a layer is written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take all of `data`."""
 
 
 class _Pattern(NamedTuple):
@@ -177,7 +184,7 @@ def judge_items(items: Iterable[Item], judge: ItemJudge) -> Iterator[VerdictRow]
         yield VerdictRow(id=item.id, group=item.group, verdict=verdict, reason=reason, spans=spans)
 
 
-def seal(rows: Iterable[VerdictRow], out: BinaryIO, *, purpose: Judged, subject: str, judge: Judge) -> Verdicts:
+def seal(rows: Iterable[VerdictRow], out: Writes, *, purpose: Judged, subject: str, judge: Judge) -> Verdicts:
     """Write `rows` to `out` as the layer verdicts.jsonl, and return the config that counts them."""
     counts: Counter[ItemVerdict] = Counter()
     for row in rows:

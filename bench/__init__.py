@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against a named peer or a bound, both timed in one run. `make bench` writes bench/results/."""

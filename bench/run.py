@@ -1,0 +1,18 @@
+"""Runs every benchmark in turn: `make bench`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+NAMES = ("register", "lineage", "hashing", "cli_help")
+
+
+def main() -> None:
+    """Run the benchmarks named on the command line, or all."""
+    for name in sys.argv[1:] or NAMES:
+        importlib.import_module(f"bench.{name}").main()
+
+
+if __name__ == "__main__":
+    main()

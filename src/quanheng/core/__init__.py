@@ -1,0 +1,1 @@
+"""The core: artifacts, verbs, jobs, flows, cases, people, permissions, the log."""

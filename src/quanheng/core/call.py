@@ -1,0 +1,209 @@
+"""The one door: every face calls verbs and queries through here.
+
+A verb call: validate → permission → prepare → resolve → key → (cache hit | inline | job | flow) → one log entry.
+Input that cannot be understood never becomes a call, so it leaves no entry; a denial does.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from quanheng.core import jobs, permission, register, runner
+from quanheng.core.child import unexpected
+from quanheng.core.database import retry_locked, write
+from quanheng.core.inputs import is_filled
+from quanheng.core.jobs import DENIED, DONE, FAILED, QUEUED, RUNNING, Plan, Result
+from quanheng.core.resolve import refuse_paths, resolve, validate, with_whole_paths
+from quanheng.core.runner import Listener, silent
+from quanheng.core.session import Session
+from quanheng.core.verb import Verb, find_query, find_verb, made_by
+from quanheng.errors import Forbidden, Invalid, QuanhengError
+from quanheng.store import JSON
+
+
+def ask(session: Session, name: str, data: Mapping[str, Any]) -> Any:
+    """Return what the query `name` answers."""
+    query = find_query(name)
+    value = validate(name, query.input, data)
+    retry_locked(lambda: permission.require(session, query.permission, name))
+    refuse_paths(session, value)
+    return retry_locked(lambda: query.body(session, value))
+
+
+def call(
+    session: Session,
+    name: str,
+    data: Mapping[str, Any],
+    *,
+    as_name: str = "",
+    again: bool = False,
+    detach: bool = False,
+    parent: str | None = None,
+    listener: Listener = silent,
+) -> Result:
+    """Run the verb `name` and return its result.
+
+    as_name: the name its outputs get. again: do not take an earlier answer. detach: queue it for a worker.
+    parent: the flow's job. Raises the verb's error after its entry is written.
+    """
+    verb = find_verb(name)
+    value = validate(name, verb.input, said(verb, data))
+    check_permission(session, verb, value, detach=detach)
+    plan = retry_locked(lambda: make_plan(session, verb, value, as_name=as_name, again=again))
+    if verb.cache and not again:
+        found = jobs.outputs_by_key(plan.key, session.project_id)
+        if found:
+            listener("cached", {"verb": name, "outputs": list(found)})
+            _keep_name(session, plan, found)
+            return Result("", found, cached=True)
+    if verb.mode == "inline":
+        return _inline(session, plan, parent)
+    return start(session, plan, parent=parent, detach=detach, listener=listener)
+
+
+def said(verb: Verb, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the caller said, without the fields that only `prepare` may fill."""
+    filled = {name for name, field in verb.input.model_fields.items() if is_filled(field)}
+    return {name: value for name, value in data.items() if name not in filled}
+
+
+def check_permission(session: Session, verb: Verb, value: Any, *, detach: bool = False) -> None:
+    """Raise Forbidden, after the denial is in the log."""
+    try:
+        retry_locked(lambda: permission.require(session, verb.permission, verb.name))
+        if detach and verb.mode == "flow" and session.scopes is not None:
+            raise _token_flow(verb)
+    except Forbidden as error:
+        denied = Plan(verb, value, {"input": value.model_dump(mode="json")}, [], {})
+        _record_end(session, denied, DENIED, error)
+        raise
+
+
+def _token_flow(verb: Verb) -> Forbidden:
+    """Return the error of a token that queues a flow: the worker acts as the account, so scopes would be lost."""
+    return Forbidden(
+        f"an access token cannot queue {verb.name}: its steps would run without the token's limits",
+        f"访问令牌不能把 {verb.name} 排队：各步骤执行时将不受令牌范围约束",
+        hint=("Run it without --detach.", "请去掉 --detach 直接执行。"),
+        code="token_flow",
+    )
+
+
+def make_plan(session: Session, verb: Verb, value: Any, *, as_name: str = "", again: bool = False) -> Plan:
+    """Return the call after preparation and resolution, with its key."""
+    refuse_paths(session, value)  # before `prepare` may look at one
+    value = with_whole_paths(value)
+    if verb.prepare:
+        value = verb.prepare(session, value)
+    resolved = resolve(session, value)
+    nonce = secrets.token_hex(16) if again else ""
+    params: dict[str, JSON] = {**resolved.params, "again": nonce} if nonce else resolved.params
+    derivation = made_by(verb, params, resolved.inputs)
+    return Plan(verb, value, resolved.params, resolved.inputs, derivation, as_name, nonce)
+
+
+def start(
+    session: Session, plan: Plan, *, parent: str | None = None, detach: bool = False, listener: Listener = silent
+) -> Result:
+    """Begin the job of a planned call and run it, or queue it."""
+    state = QUEUED if detach else RUNNING
+    lease_s = session.workspace.settings.number("lease_s")
+    job_id = write(lambda: jobs.begin(session, plan, state=state, parent=parent, lease_s=lease_s))
+    if detach:
+        return Result(job_id, (), state=QUEUED)
+    return execute(session, plan, job_id, 1, listener)
+
+
+def execute(session: Session, plan: Plan, job_id: str, attempt: int, listener: Listener = silent) -> Result:
+    """Run a claimed job to its end."""
+    listener("start", {"job": job_id, "verb": plan.verb.name, "name": plan.name})
+    if plan.verb.mode == "flow":
+        from quanheng.core.flow import run_flow
+
+        result = run_flow(session, plan, job_id, attempt, listener)
+    else:
+        result = runner.run(session, plan, job_id, attempt, listener)
+    listener("end", {"job": job_id, "verb": plan.verb.name, "outputs": list(result.outputs)})
+    return result
+
+
+def _keep_name(session: Session, plan: Plan, found: tuple[str, ...]) -> None:
+    """Let the asked name point at what was found; a name that does already is left alone."""
+    from quanheng.core.models import Artifact, Name
+
+    if not plan.name:
+        return
+    named = set(
+        Name.objects.filter(project_id=session.project_id, slug=plan.name).values_list("artifact__digest", flat=True)
+    )
+    for digest in found:
+        if digest not in named:
+            kind = Artifact.objects.values_list("kind", flat=True).get(digest=digest).split("/")[0]
+            call(session, "name.set", {"artifact": digest, "name": plan.name, "kind": kind})
+
+
+def _inline(session: Session, plan: Plan, parent: str | None) -> Result:
+    """Run an inline verb's body, its artifacts, job row and entry in one transaction."""
+    objects = session.workspace.objects
+
+    def work() -> Result:
+        job_id = jobs.begin(session, plan, state=RUNNING, parent=parent)
+        answer: Inline = plan.verb.body(InlineContext(session, plan, job_id), plan.value) or Inline()
+        prepared = answer.prepared
+        jobs.finish(session, plan, job_id, 1, DONE, outputs=prepared, objects=objects)
+        return Result(job_id, tuple(p.digest for p in prepared), value=answer.value)
+
+    try:
+        return write(work)
+    except QuanhengError as error:
+        # a transition of a case asks for its own permission inside the body; that refusal is a denial too
+        _record_end(session, plan, DENIED if error.code == permission.REFUSED else FAILED, error)
+        raise
+    except Exception as fault:  # a fault of ours leaves its entry too
+        told = unexpected(fault)
+        _record_end(session, plan, FAILED, told)
+        raise told from fault
+
+
+def _record_end(session: Session, plan: Plan, outcome: str, error: QuanhengError) -> None:
+    """Write job row and entry of a call that changed nothing."""
+
+    def work() -> None:
+        job_id = jobs.begin(session, plan, state=RUNNING)
+        jobs.finish(session, plan, job_id, 1, outcome, error=error, objects=session.workspace.objects)
+
+    write(work)
+
+
+class Inline:
+    """What an inline verb's body gives: artifacts that are ready, and an answer for the caller."""
+
+    def __init__(
+        self, prepared: list[register.Prepared] | None = None, value: Mapping[str, JSON] | None = None
+    ) -> None:
+        self.prepared = prepared or []
+        self.value: Mapping[str, JSON] = value or {}
+
+
+class InlineContext:
+    """What an inline verb's body gets: the session, its job and its derivation. The database is open."""
+
+    def __init__(self, session: Session, plan: Plan, job_id: str) -> None:
+        self.session = session
+        self.plan = plan
+        self.job = job_id
+
+    def input(self, role: str) -> str:
+        """Return the digest of the single artifact given for `role`."""
+        found = [digest for name, digest in self.plan.inputs if name == role]
+        if len(found) != 1:
+            raise Invalid(f"{role} takes one artifact", f"{role} 需要一个制品")
+        return found[0]
+
+    def prepare(self, draft: Any) -> register.Prepared:
+        """Return a draft as a prepared artifact of this call."""
+        prepared = register.prepare(draft, self.plan.made_by, self.plan.key)
+        register.check(prepared)
+        return prepared

@@ -1,0 +1,330 @@
+"""Flows 流程: a short TOML list of verbs that feed each other. Resume, caching and lineage are one mechanism.
+
+name = "filing"
+help = { en = "…", zh = "…" }
+
+[params]                      # defaults; `--param name=value` or `with` replace them
+questions = 60
+
+[[step]]
+id = "source"
+verb = "source.register"
+each = "$sources"             # one run per item; `$item.x` is a field of the item
+with = { path = "$item.path", title = "$item.title" }
+as = "$item.name"             # the name the output gets
+
+[[step]]
+id = "corpus"
+verb = "corpus.build"
+with = { sources = "@source" }   # all outputs of that step; `@step.kind` picks one kind
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from quanheng.core import jobs
+from quanheng.core.database import write
+from quanheng.core.inputs import Takes, marker
+from quanheng.core.jobs import Plan, Result
+from quanheng.core.runner import Listener, end_badly
+from quanheng.core.session import Session
+from quanheng.core.verb import find_verb
+from quanheng.errors import Cancelled, Invalid, NotFound, QuanhengError
+
+_KEYS = {"id", "verb", "each", "with", "as", "when"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: a verb with its input, in which `$…` and `@…` stand for parameters and outputs."""
+
+    id: str
+    verb: str
+    each: str = ""
+    with_: Mapping[str, Any] = field(default_factory=dict)
+    as_: str = ""
+    when: str = ""
+
+    def needs(self) -> set[str]:
+        """Return the ids of the steps whose outputs this one takes."""
+        return {text[1:].split(".")[0] for text in self.references("@")}
+
+    def references(self, sign: str) -> list[str]:
+        """Return the texts of the step that begin with `sign`, "$" or "@"."""
+        return [t for t in _texts([self.with_, self.each, self.as_, self.when]) if t.startswith(sign)]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A checked flow: its steps in an order in which they can run, and its parameters' defaults."""
+
+    name: str
+    params: Mapping[str, Any]
+    steps: tuple[Step, ...]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def shipped() -> dict[str, Path]:
+    """Return the flows that come with Quanheng, by name."""
+    folder = Path(str(files("quanheng"))) / "flows"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def read_flow(name: str, file: str | None = None) -> Flow:
+    """Return the shipped flow called `name`, or the one in the TOML file `file`."""
+    known = shipped()
+    path = Path(file) if file else known.get(name)
+    if path is None or not path.is_file():
+        raise NotFound(
+            f"there is no flow {file or name!r}",
+            f"没有名为 {file or name!r} 的流程",
+            hint=("Shipped flows: " + ", ".join(known), "自带的流程：" + "、".join(known)),
+            code="no_such_flow",
+        )
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _bad(path.name, f"it is not TOML in UTF-8: {error}", f"它不是 UTF-8 编码的 TOML：{error}") from error
+    return parse_flow(path.stem, data)
+
+
+def parse_flow(name: str, data: Mapping[str, Any]) -> Flow:
+    """Return the flow in `data`; Invalid names an unknown key, verb or step, a doubled id or a cycle."""
+    raw = data.get("step")
+    if not isinstance(raw, list) or not raw:
+        raise _bad(name, "it has no [[step]]", "它没有任何 [[step]]")
+    params = data.get("params", {})
+    if not isinstance(params, dict):
+        raise _bad(name, "params is not a table", "params 不是表")
+    steps: dict[str, Step] = {}
+    for number, item in enumerate(raw, 1):
+        step = _parse_step(name, number, item)
+        if step.id in steps:
+            raise _bad(name, f"two steps are called {step.id}", f"有两步都叫 {step.id}")
+        steps[step.id] = step
+    for step in steps.values():
+        _check_step(name, step, params, steps)
+    try:
+        order = _order(steps)
+    except CycleError as error:
+        ring = " → ".join(reversed(error.args[1]))
+        raise _bad(name, f"its steps form a cycle: {ring}", f"步骤之间形成了循环：{ring}") from error
+    return Flow(str(data.get("name", name)), params, tuple(steps[i] for i in order))
+
+
+def _parse_step(name: str, number: int, item: Any) -> Step:
+    if not isinstance(item, dict):
+        raise _bad(name, f"step {number} is not a table", f"第 {number} 步不是表")
+    unknown = set(item) - _KEYS
+    if unknown or not item.get("id") or not item.get("verb"):
+        what = ", ".join(sorted(unknown)) or "id / verb"
+        raise _bad(name, f"step {number}: unknown or missing: {what}", f"第 {number} 步：多余或缺少：{what}")
+    with_ = item.get("with", {})
+    texts = [item[key] for key in _KEYS - {"with"} if key in item]
+    if not isinstance(with_, dict) or not all(isinstance(text, str) for text in texts):
+        raise _bad(
+            name,
+            f"step {number}: `with` is a table, everything else a text",
+            f"第 {number} 步：with 应为表，其余各项应为文本",
+        )
+    return Step(item["id"], item["verb"], item.get("each", ""), with_, item.get("as", ""), item.get("when", ""))
+
+
+def _check_step(name: str, step: Step, params: Mapping[str, Any], steps: Mapping[str, Step]) -> None:
+    """Raise for an unknown verb, input, step or parameter: all of it before the first step runs."""
+    fields = find_verb(step.verb).input.model_fields
+    for key in step.with_:
+        if key not in fields:
+            raise _bad(
+                name,
+                f"step {step.id}: {step.verb} has no input {key}; it has: {', '.join(fields)}",
+                f"步骤 {step.id}：{step.verb} 没有输入项 {key}；可用：{'、'.join(fields)}",
+            )
+    for need in sorted(step.needs() - set(steps)):
+        raise _bad(name, f"step {step.id} takes @{need}, which is no step", f"步骤 {step.id} 引用的 @{need} 不存在")
+    known = {*params, "item"} if step.each else set(params)
+    for text in step.references("$"):
+        if text[1:].split(".")[0] not in known:
+            raise _bad(name, f"step {step.id}: {text} is not a parameter", f"步骤 {step.id}：{text} 不是参数")
+
+
+def _order(steps: Mapping[str, Step]) -> list[str]:
+    """Return the ids in an order in which they can run, as near to that of the file as can be."""
+    sorter = TopologicalSorter({step.id: step.needs() for step in steps.values()})
+    sorter.prepare()
+    place = {id_: number for number, id_ in enumerate(steps)}
+    ready: list[str] = []
+    order: list[str] = []
+    while sorter.is_active():
+        ready = sorted([*ready, *sorter.get_ready()], key=place.__getitem__)
+        order.append(ready.pop(0))
+        sorter.done(order[-1])
+    return order
+
+
+def _bad(name: str, en: str, zh: str) -> Invalid:
+    return Invalid(
+        f"the flow {name!r} cannot be used: {en}",
+        f"流程 {name!r} 无法使用：{zh}",
+        hint=("Nothing was run. Correct the file.", "没有执行任何步骤。请改正文件。"),
+        code="bad_flow",
+    )
+
+
+class _Values:
+    """The values that `$…` and `@…` stand for while a flow runs."""
+
+    def __init__(self, flow: Flow, given: Mapping[str, Any]) -> None:
+        unknown = set(given) - set(flow.params)
+        if unknown:
+            known = ", ".join(flow.params)
+            raise _bad(
+                flow.name,
+                f"it has no parameter {', '.join(sorted(unknown))} (it has: {known})",
+                f"它没有参数 {'、'.join(sorted(unknown))}（可用：{known}）",
+            )
+        self.flow = flow
+        self.params = {**flow.params, **given}
+        self.outputs: dict[str, list[tuple[str, str]]] = {}
+
+    def get(self, value: Any, item: Any = None) -> Any:
+        """Return `value` with every `$…` and `@…` in it replaced."""
+        if isinstance(value, str) and value.startswith("@"):
+            step, _, kind = value[1:].partition(".")
+            return [d for d, k in self.outputs.get(step, []) if not kind or k.split("/")[0] == kind]
+        if isinstance(value, str) and value.startswith("$"):
+            return self._parameter(value[1:], item)
+        if isinstance(value, Mapping):
+            return {k: self.get(v, item) for k, v in value.items()}
+        if isinstance(value, list):
+            return [x for v in value for x in (self.get(v, item) if str(v).startswith("@") else [self.get(v, item)])]
+        return value
+
+    def _parameter(self, path: str, item: Any) -> Any:
+        first, *rest = path.split(".")
+        found = item if first == "item" else self.params.get(first, self)
+        for part in rest:
+            found = found.get(part) if isinstance(found, Mapping) else self
+        if found is self:
+            raise _bad(self.flow.name, f"${path} is not a parameter", f"${path} 不是参数")
+        return found
+
+
+def _shape(verb: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the input with one-element lists taken out for fields that take a single artifact; None left out."""
+    model = find_verb(verb).input
+    shaped = {}
+    for name, value in data.items():
+        info = model.model_fields.get(name)
+        single = info is not None and isinstance(marker(info), Takes) and "list" not in str(info.annotation)
+        taken = value
+        if single and isinstance(value, list):
+            taken = value[0] if len(value) == 1 else (value or None)
+        if taken is not None:
+            shaped[name] = taken
+    return shaped
+
+
+def run_flow(session: Session, plan: Plan, job_id: str, attempt: int, listener: Listener) -> Result:
+    """Run the steps of a flow in order; each is a job of its own, and what is already there is not run again.
+
+    A flow in which every step was there before leaves no entry and no job: it did nothing.
+    """
+    lease_s = session.workspace.settings.number("lease_s")
+    try:
+        flow = read_flow(plan.value.flow, plan.value.file)
+        outputs, ran = _steps(session, flow, plan, job_id, attempt, listener, lease_s)
+        if not ran:
+            write(lambda: _forget(job_id))
+            return Result("", tuple(outputs), cached=True)
+        objects = session.workspace.objects
+        write(lambda: jobs.finish_flow(session, plan, job_id, attempt, outputs, objects=objects))
+        return Result(job_id, tuple(outputs))
+    except (QuanhengError, KeyboardInterrupt) as raised:
+        error = raised if isinstance(raised, QuanhengError) else Cancelled("stopped by the keyboard", "已被键盘中断")
+        end_badly(session, plan, job_id, attempt, error)
+        raise error from None
+
+
+def _forget(job_id: str) -> None:
+    from quanheng.core.models import Job
+
+    Job.objects.filter(id=job_id).delete()
+
+
+def _steps(
+    session: Session, flow: Flow, plan: Plan, job_id: str, attempt: int, listener: Listener, lease_s: int
+) -> tuple[list[str], int]:
+    from quanheng.core.call import call
+
+    values = _Values(flow, plan.value.params)
+    ran = 0
+    last: list[str] = []
+    for number, step in enumerate(flow.steps, 1):
+        listener("step", {"step": step.id, "number": number, "of": len(flow.steps), "verb": step.verb})
+        if step.when and not values.get(step.when):
+            continue
+        last = []
+        for item in values.get(step.each) if step.each else [None]:
+            if jobs.heartbeat(job_id, attempt, lease_s, number - 1, len(flow.steps)):
+                raise Cancelled("the flow was cancelled", "流程已被取消")
+            data = _shape(step.verb, values.get(step.with_, item))
+            as_name = str(values.get(step.as_, item)) if step.as_ else ""
+            with Keepalive(job_id, attempt, lease_s):
+                result = call(session, step.verb, data, as_name=as_name, parent=job_id, listener=listener)
+            ran += not result.cached
+            last.extend(result.outputs)
+            values.outputs.setdefault(step.id, []).extend(zip(result.outputs, _kinds(result.outputs), strict=True))
+    return last, ran
+
+
+def _kinds(digests: tuple[str, ...]) -> list[str]:
+    from quanheng.core.models import Artifact
+
+    kinds = dict(Artifact.objects.filter(digest__in=digests).values_list("digest", "kind"))
+    return [kinds[d] for d in digests]
+
+
+class Keepalive:
+    """Keeps the lease of a flow's job while one of its steps runs, from a thread of its own."""
+
+    def __init__(self, job_id: str, attempt: int, lease_s: int) -> None:
+        self._args = (job_id, attempt, lease_s)
+
+    def __enter__(self) -> None:
+        import threading
+
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        from quanheng.core.database import unbind
+
+        job_id, attempt, lease_s = self._args
+        try:
+            while not self._stop.wait(max(lease_s / 3, 0.2)):
+                jobs.extend_lease(job_id, attempt, lease_s)
+        finally:
+            unbind()

@@ -1,0 +1,90 @@
+"""What a verb's pydantic input may say about its fields: an artifact, a local path, a URL, a secret-free number.
+
+`Takes` marks a field that names artifacts; `Local` one that names a file or folder on the caller's machine (command
+line and Python only). Everything else is a parameter and part of the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+
+class Input(BaseModel):
+    """The base of every verb's and query's input: an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Takes:
+    """The field holds names or digests of artifacts of these kinds (names without version; "*" = any)."""
+
+    kinds: tuple[str, ...]
+
+    def __init__(self, *kinds: str) -> None:
+        object.__setattr__(self, "kinds", kinds)
+
+    def allows(self, kind: str) -> bool:
+        """Return whether an artifact of `kind` ("name/vN") fits."""
+        return "*" in self.kinds or kind.split("/", maxsplit=1)[0] in self.kinds
+
+
+@dataclass(frozen=True)
+class Local:
+    """The field holds a path on the caller's machine. `reads`: content is an input; else it is written to."""
+
+    reads: bool = True
+
+
+@dataclass(frozen=True)
+class Url:
+    """The field holds a URL whose host must be in the setting `allowed_hosts` (loopback is always allowed)."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """The field is filled in by the verb's `prepare` from the database; no face offers it to a caller."""
+
+
+def param(default: Any, en: str, zh: str, **rules: Any) -> Any:
+    """Return a pydantic Field whose help is `en` and `zh`; `default` may be `...` for required."""
+    return Field(default, description=en, json_schema_extra={"zh": zh}, **rules)
+
+
+def help_of(field: FieldInfo) -> tuple[str, str]:
+    """Return the English and the Chinese help of a field."""
+    extra = field.json_schema_extra
+    zh = extra.get("zh", "") if isinstance(extra, dict) else ""
+    return field.description or "", str(zh)
+
+
+def marker(field: FieldInfo) -> Takes | Local | Url | None:
+    """Return the mark of a field, or None for a plain parameter."""
+    for item in field.metadata:
+        if isinstance(item, Takes | Local | Url):
+            return item
+    return None
+
+
+def is_filled(field: FieldInfo) -> bool:
+    """Return whether only `prepare` may fill the field."""
+    return any(isinstance(item, Filled) for item in field.metadata)
+
+
+def marked(model: type[BaseModel], mark: type) -> Iterator[str]:
+    """Yield the names of the fields of `model` that carry a mark of this type."""
+    for name, field in model.model_fields.items():
+        if isinstance(marker(field), mark):
+            yield name
+
+
+def as_list(value: Any) -> list[str]:
+    """Return a field's value as a list of texts: None → [], one → [one]."""
+    if value is None:
+        return []
+    return [str(v) for v in value] if isinstance(value, list | tuple) else [str(value)]

@@ -1,0 +1,413 @@
+"""The queries of the core: permission-checked reads, never logged, never a job. Each returns plain data."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from quanheng.core import clock
+from quanheng.core.inputs import Input, Local, Takes, param
+from quanheng.core.session import Session
+from quanheng.core.verb import query
+from quanheng.core.verbs import JobId, Nothing
+from quanheng.errors import NotFound
+from quanheng.store.checkpoint import parse_signed
+
+LIMIT = 1000
+
+
+class Page(Input):
+    """Input of a list."""
+
+    limit: int = param(50, "At most so many rows (1 to 1000)", "最多多少行（1 至 1000）", ge=1, le=LIMIT)
+    after: str = param("", "Continue after this cursor", "从此游标之后继续")
+
+
+class One(Input):
+    """Names an artifact."""
+
+    artifact: Annotated[str, Takes("*")] = param(..., "Name, kind:name or digest", "名称、kind:名称 或摘要")
+
+
+def _digest(session: Session, text: str) -> str:
+    from quanheng.core.resolve import find_artifact
+
+    return find_artifact(session, text)
+
+
+@query("artifact.show", help=("Show an artifact", "查看制品"))
+def artifact_show(session: Session, inp: One) -> Any:
+    """Return kind, names, config, layers, job, entry and withdrawal of an artifact."""
+    from quanheng.core.artifacts import summary
+    from quanheng.core.models import Artifact
+
+    known = Artifact.objects.filter(digest=inp.artifact, placement__project_id=session.project_id).exists()
+    return summary(session, inp.artifact if known else _digest(session, inp.artifact))
+
+
+class ArtifactList(Page):
+    """Input of artifact.list."""
+
+    kind: str = param("", "Only this kind (name without version)", "只看该类型（不含版本）")
+
+
+@query("artifact.list", help=("List the artifacts of the project, newest first", "列出项目中的制品，最新在前"))
+def artifact_list(session: Session, inp: ArtifactList) -> Any:
+    """Return rows {digest, kind, names, created, withdrawn} and the cursor of the next page."""
+    from quanheng.core.models import Name, Placement
+
+    rows = Placement.objects.filter(project_id=session.project_id).select_related("artifact").order_by("-id")
+    if inp.kind:
+        rows = rows.filter(artifact__kind__startswith=inp.kind.split("/")[0] + "/")
+    if inp.after:
+        rows = rows.filter(id__lt=int(inp.after) if inp.after.isdigit() else 0)
+    page = list(rows[: inp.limit])
+    named: dict[int, list[str]] = {}
+    for artifact_id, slug in Name.objects.filter(
+        project_id=session.project_id, artifact_id__in=[p.artifact_id for p in page]
+    ).values_list("artifact_id", "slug"):
+        named.setdefault(artifact_id, []).append(slug)
+    return {
+        "rows": [
+            {
+                "digest": p.artifact.digest,
+                "kind": p.artifact.kind,
+                "names": named.get(p.artifact_id, []),
+                "created": clock.text_of(p.artifact.created_at),
+                "withdrawn": p.artifact.withdrawn_at is not None,
+            }
+            for p in page
+        ],
+        "next": str(page[-1].id) if len(page) == inp.limit else None,
+    }
+
+
+class Walk(One):
+    """Input of lineage.of."""
+
+    depth: int = param(100, "How many steps to go", "追溯的步数", ge=1, le=1000)
+    down: bool = param(False, "What was made from it, instead of what it was made from", "改为查看由它产生的制品")
+
+
+@query("lineage.of", help=("What an artifact was made from", "查看制品的血缘"))
+def lineage_of(session: Session, inp: Walk) -> Any:
+    """Return the edges met, nearest first: {digest, kind, role, near, depth}."""
+    from quanheng.core.lineage import ancestors, descendants
+    from quanheng.core.models import Artifact
+
+    known = Artifact.objects.filter(digest=inp.artifact, placement__project_id=session.project_id).exists()
+    digest = inp.artifact if known else _digest(session, inp.artifact)
+    steps = (descendants if inp.down else ancestors)(digest, inp.depth)
+    return {"digest": digest, "steps": [step._asdict() for step in steps]}
+
+
+class LogList(Input):
+    """Input of log.list."""
+
+    limit: int = param(20, "At most so many entries (1 to 1000)", "最多多少条（1 至 1000）", ge=1, le=LIMIT)
+    before: int | None = param(None, "Only entries before this one", "只看该条之前的")
+
+
+@query("log.list", permission="read", help=("Show the newest log entries", "查看最新的存证"))
+def log_list(session: Session, inp: LogList) -> Any:
+    """Return origin, size, root and the newest entries of the log, newest first."""
+    from quanheng.core import log
+
+    head = log.head()
+    stop = min(head.size, inp.before if inp.before is not None else head.size)
+    entries = list(log.entries(max(0, stop - inp.limit), stop))
+    return {
+        "origin": head.origin,
+        "size": head.size,
+        "root": log.root(head.size).hex(),
+        "entries": [{"index": index, **json.loads(data)} for index, data in reversed(entries)],
+    }
+
+
+class LogProof(Input):
+    """Input of log.proof."""
+
+    index: int = param(..., "Number of the entry, from 0", "存证序号，从 0 起", ge=0)
+
+
+@query("log.proof", help=("Prove that an entry is in the log", "给出某条存证的包含证明"))
+def log_proof(session: Session, inp: LogProof) -> Any:
+    """Return entry, inclusion path (hex), size and root."""
+    from quanheng.core import log
+
+    entry = log.entry(inp.index)
+    size = log.head().size
+    path = [node.hex() for node in log.inclusion(inp.index, size)]
+    return {"index": inp.index, "entry": json.loads(entry), "size": size, "root": log.root(size).hex(), "path": path}
+
+
+class Sizes(Input):
+    """Input of log.consistency."""
+
+    first: int = param(..., "The earlier size", "较早的条数", ge=1)
+
+
+@query("log.consistency", help=("Prove that the log only grew since an earlier size", "证明存证自某时起只增不改"))
+def log_consistency(session: Session, inp: Sizes) -> Any:
+    """Return the consistency path between an earlier size and now."""
+    from quanheng.core import log
+
+    size = log.head().size
+    if inp.first > size:
+        raise NotFound(f"the log has only {size} entries", f"存证只有 {size} 条", code="no_such_entry")
+    path = [node.hex() for node in log.consistency(inp.first, size)]
+    return {
+        "first": inp.first,
+        "first_root": log.root(inp.first).hex(),
+        "size": size,
+        "root": log.root(size).hex(),
+        "path": path,
+    }
+
+
+@query(
+    "checkpoint.sign",
+    permission="audit",
+    scope="workspace",
+    help=("Sign the present head of the log", "签署当前存证的检查点"),
+)
+def checkpoint_sign(session: Session, inp: Nothing) -> Any:
+    """Return the signed note over the present log. The log does not change: the same head gives the same note."""
+    from quanheng.core import keys
+
+    note = keys.sign_checkpoint(session.workspace.folder)
+    checkpoint = parse_signed(note).checkpoint
+    return {"size": checkpoint.size, "root": checkpoint.root.hex(), "note": note}
+
+
+@query("checkpoint.list", scope="workspace", help=("List signed checkpoints", "列出已签名的检查点"))
+def checkpoint_list(session: Session, inp: Page) -> Any:
+    """Return the newest checkpoints with their witnesses."""
+    from quanheng.core.models import Checkpoint, Witness
+
+    seen: dict[int, list[str]] = {}
+    for witness in Witness.objects.all():
+        seen.setdefault(witness.checkpoint_id, []).append(f"{witness.form} {witness.witnessed_on.isoformat()}")
+    return [
+        {
+            "size": row.size,
+            "fingerprint": row.fingerprint,
+            "created": clock.text_of(row.created_at),
+            "witnesses": seen.get(row.id, []),
+        }
+        for row in Checkpoint.objects.order_by("-id")[: inp.limit]
+    ]
+
+
+@query("key.list", scope="workspace", help=("List signing keys", "列出签名密钥"))
+def key_list(session: Session, inp: Nothing) -> Any:
+    """Return the keys, the current one first."""
+    from quanheng.core.models import SigningKey
+
+    rows = sorted(SigningKey.objects.order_by("-created_at"), key=lambda r: r.retired_at is not None)
+    return [
+        {
+            "fingerprint": r.fingerprint,
+            "public_key": r.public_key,
+            "created": clock.text_of(r.created_at),
+            "retired": clock.text_of(r.retired_at) if r.retired_at else None,
+        }
+        for r in rows
+    ]
+
+
+@query("job.list", help=("List the jobs of the project, newest first", "列出项目的作业，最新在前"))
+def job_list(session: Session, inp: Page) -> Any:
+    """Return rows of jobs."""
+    from quanheng.core.models import Job
+
+    rows = Job.objects.filter(project_id=session.project_id).order_by("-created_at", "-id")
+    return [_job(row) for row in rows[: inp.limit]]
+
+
+def _job(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "verb": row.verb,
+        "state": row.state,
+        "attempt": row.attempt,
+        "done": row.progress_done,
+        "total": row.progress_total,
+        "parent": row.parent_id,
+        "created": clock.text_of(row.created_at),
+        "finished": clock.text_of(row.finished_at) if row.finished_at else None,
+        "error": json.loads(row.error) if row.error else None,
+    }
+
+
+def _find_job(session: Session, job_id: str) -> Any:
+    from quanheng.core.jobs import no_such_job
+    from quanheng.core.models import Job
+
+    row = Job.objects.filter(id=job_id, project_id=session.project_id).first()
+    if row is None:
+        raise no_such_job(job_id)
+    return row
+
+
+@query("job.show", help=("Show a job", "查看作业"))
+def job_show(session: Session, inp: JobId) -> Any:
+    """Return state, progress, error and outputs of a job."""
+    from quanheng.core.models import Artifact
+
+    row = _find_job(session, inp.id)
+    outputs = list(Artifact.objects.filter(placement__job_id=row.id).values_list("digest", flat=True))
+    return {**_job(row), "outputs": outputs}
+
+
+@query("job.logs", help=("Show the log lines of a job", "查看作业日志"))
+def job_logs(session: Session, inp: JobId) -> Any:
+    """Return the text that the job's body and its process wrote."""
+    from quanheng.core.runner import log_path
+
+    path = log_path(session.workspace.folder, _find_job(session, inp.id).id)
+    return {"id": inp.id, "text": path.read_text("utf-8", errors="replace") if path.exists() else ""}
+
+
+@query("project.list", permission="read", scope="workspace", help=("List the projects", "列出项目"))
+def project_list(session: Session, inp: Nothing) -> Any:
+    """Return slug, title and publicity of every project that the actor can read."""
+    from quanheng.core import permission
+    from quanheng.core.models import Project
+
+    rows = []
+    for project in Project.objects.order_by("slug"):
+        if permission.decide(session.in_project(project.slug), "read", "project.list").allowed:
+            rows.append({"slug": project.slug, "title": project.title, "public": project.is_public})
+    return rows
+
+
+@query("member.list", help=("List the members of the project", "列出项目成员"))
+def member_list(session: Session, inp: Nothing) -> Any:
+    """Return account, role and reach of everybody with a role here."""
+    from django.db.models import Q
+
+    from quanheng.core.models import Membership
+
+    rows = Membership.objects.filter(Q(project_id=session.project_id) | Q(project=None)).select_related("actor")
+    return [
+        {"label": r.actor.label, "role": r.role, "reach": "project" if r.project_id else "workspace"}
+        for r in rows.order_by("actor__label", "role")
+    ]
+
+
+@query("user.list", permission="own", scope="workspace", help=("List the accounts", "列出账号"))
+def user_list(session: Session, inp: Nothing) -> Any:
+    """Return every account."""
+    from quanheng.core.models import Actor
+
+    return [
+        {"label": a.label, "kind": a.kind, "actor_id": a.id, "active": a.is_active}
+        for a in Actor.objects.order_by("label")
+    ]
+
+
+@query("token.list", permission="own", scope="workspace", help=("List access tokens", "列出访问令牌"))
+def token_list(session: Session, inp: Nothing) -> Any:
+    """Return the tokens without their secrets."""
+    from quanheng.core.models import Token
+
+    return [
+        {
+            "id": t.id,
+            "label": t.actor.label,
+            "title": t.title,
+            "scopes": t.scopes.split(),
+            "expires": clock.text_of(t.expires_at),
+            "revoked": clock.text_of(t.revoked_at) if t.revoked_at else None,
+        }
+        for t in Token.objects.select_related("actor").order_by("-created_at")
+    ]
+
+
+class NameHistory(Input):
+    """Input of name.history."""
+
+    name: str = param(..., "Name", "名称")
+    kind: str = param("", "Kind, without version", "类型（不含版本）")
+
+
+@query("name.history", help=("Show what a name pointed at", "查看名称的变动历史"))
+def name_history(session: Session, inp: NameHistory) -> Any:
+    """Return the moves of a name, newest first."""
+    from quanheng.core.models import NameMove
+
+    rows = NameMove.objects.filter(project_id=session.project_id, slug=inp.name).select_related("artifact")
+    if inp.kind:
+        rows = rows.filter(kind=inp.kind)
+    return [
+        {
+            "kind": r.kind,
+            "name": r.slug,
+            "digest": r.artifact.digest,
+            "moved": clock.text_of(r.moved_at),
+            "job": r.job_id,
+        }
+        for r in rows.order_by("-id")
+    ]
+
+
+class FlowName(Input):
+    """Names a flow."""
+
+    flow: str = param("", "Name of a shipped flow", "自带流程的名称", pattern=r"^[a-z0-9-]{0,60}$")
+    file: Annotated[str | None, Local()] = param(None, "TOML file of a flow", "流程的 TOML 文件")
+
+
+@query("flow.show", help=("Check a flow and show its steps in order", "检查流程并列出步骤"))
+def flow_show(session: Session, inp: FlowName) -> Any:
+    """Return name, parameters and steps of a flow; all flows when none is named."""
+    from quanheng.core.flow import read_flow, shipped
+
+    if not inp.flow and not inp.file:
+        return {"flows": sorted(shipped())}
+    flow = read_flow(inp.flow, inp.file)
+    steps = [{"id": s.id, "verb": s.verb, "needs": sorted(s.needs())} for s in flow.steps]
+    return {"name": flow.name, "params": dict(flow.params), "steps": steps}
+
+
+@query("config.show", scope="workspace", help=("Show settings and where each comes from", "查看设置及其来源"))
+def config_show(session: Session, inp: Nothing) -> Any:
+    """Return name, value, origin and help of every setting; secrets hidden."""
+    return [
+        {"name": v.setting.name, "value": v.shown, "origin": v.origin, "en": v.setting.help.en, "zh": v.setting.help.zh}
+        for v in session.workspace.settings.values()
+    ]
+
+
+@query("case.types", help=("List the types of cases", "列出事项类型"))
+def case_types(session: Session, inp: Nothing) -> Any:
+    """Return the types with their states and transitions."""
+    from quanheng.core.case import types
+
+    return [t.to_json() for t in types().values()]
+
+
+@query("case.list", help=("List the cases of the project", "列出项目的事项"))
+def case_list(session: Session, inp: Page) -> Any:
+    """Return the newest cases."""
+    from quanheng.core.models import Case
+
+    return [
+        {"case": c.id, "type": c.type, "title": c.title, "state": c.state, "opened": clock.text_of(c.opened_at)}
+        for c in Case.objects.filter(project_id=session.project_id).order_by("-opened_at")[: inp.limit]
+    ]
+
+
+class CaseId(Input):
+    """Names a case."""
+
+    case: str = param(..., "Id of the case", "事项编号")
+
+
+@query("case.show", help=("Show a case with its clocks and next steps", "查看事项、时限与可做的下一步"))
+def case_show(session: Session, inp: CaseId) -> Any:
+    """Return state, events, clocks with due dates, and the transitions that are open now."""
+    from quanheng.core.case import show_case
+
+    return show_case(session, inp.case)

@@ -1,0 +1,271 @@
+"""From what a caller wrote to what a verb takes: names become digests, paths become content, the rest parameters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from quanheng.core.inputs import Input, Local, Takes, Url, as_list, marked, marker
+from quanheng.core.session import Session
+from quanheng.errors import Conflict, Forbidden, Invalid, NotFound
+from quanheng.store import JSON, canonical_json, file_digest, sha256_digest
+
+#: What pydantic's error types mean, with the limits it tells of (its `ctx`).
+DIGEST_LENGTH = len("sha256:") + 64
+#: "sha256:" and 12 hex digits, as screens show them.
+PREFIX_LENGTH = len("sha256:") + 12
+
+_REASONS = {
+    "missing": "缺少这一项",
+    "extra_forbidden": "没有这一项",
+    "int_parsing": "应为整数",
+    "int_type": "应为整数",
+    "int_from_float": "应为整数",
+    "bool_parsing": "应为 true 或 false",
+    "bool_type": "应为 true 或 false",
+    "string_type": "应为文本",
+    "list_type": "应为列表",
+    "dict_type": "应为键值对",
+    "model_type": "应为键值对",
+    "tuple_type": "应为列表",
+    "string_pattern_mismatch": "格式不对，应符合 {pattern}",
+    "string_too_short": "不得少于 {min_length} 个字符",
+    "string_too_long": "不得超过 {max_length} 个字符",
+    "too_short": "不得少于 {min_length} 项",
+    "too_long": "不得超过 {max_length} 项",
+    "greater_than": "应大于 {gt}",
+    "greater_than_equal": "不得小于 {ge}",
+    "less_than": "应小于 {lt}",
+    "less_than_equal": "不得大于 {le}",
+    "literal_error": "不是允许的取值，可用：{expected}",
+    "enum": "不是允许的取值，可用：{expected}",
+}
+
+
+def _reason(item: Any) -> str:
+    """Return in Chinese what is wrong with one field."""
+    known = _REASONS.get(item["type"])
+    return known.format(**item.get("ctx", {})) if known else f"取值有误（{item['msg']}）"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A verb's input after resolution: parameters for the key, and artifacts by role."""
+
+    params: dict[str, JSON]
+    inputs: list[tuple[str, str]]
+
+
+def validate(name: str, model: type[Input], data: Mapping[str, Any]) -> Any:
+    """Return `data` as the input model; Invalid names each field and what is wrong with it."""
+    try:
+        return model.model_validate(dict(data))
+    except ValidationError as error:
+        problems_en, problems_zh = [], []
+        for item in error.errors():
+            field = ".".join(str(part) for part in item["loc"]) or "input"
+            problems_en.append(f"{field}: {item['msg']}")
+            problems_zh.append(f"{field}：{_reason(item)}")
+        raise Invalid(
+            f"{name} cannot use this input — " + "; ".join(problems_en),
+            f"{name} 的输入有误——" + "；".join(problems_zh),
+            hint=(
+                f"See: quanheng {name.replace('.', ' ')} --help",
+                f"用法见：quanheng {name.replace('.', ' ')} --help",
+            ),
+            code="bad_input",
+        ) from error
+
+
+def local_path(text: str) -> Path:
+    """Return the path that `text` means: a path, `shipped:FILE` for a file that comes with Quanheng, or
+    `package:DIST/FILE` for one inside an installed package, which is not imported for it.
+    """
+    if text.startswith("shipped:"):
+        return Path(str(files("quanheng"))) / text.removeprefix("shipped:")
+    if not text.startswith("package:"):
+        return Path(os.path.expanduser(text))
+    name, _, inner = text.removeprefix("package:").partition("/")
+    try:
+        path = Path(str(distribution(name).locate_file(inner)))
+    except PackageNotFoundError as error:
+        raise NotFound(
+            f"the package {name} is not installed, so {text} cannot be read",
+            f"没有安装软件包 {name}，无法读取 {text}",
+            hint=("Run: pip install 'quanheng[demo]'", "请运行：pip install 'quanheng[demo]'"),
+            code="missing_extra",
+        ) from error
+    return path
+
+
+def content_digest(path: Path) -> str:
+    """Return the digest of a file, or of a folder's files by relative name; independent of where it lies."""
+    try:
+        if path.is_file():
+            return sha256_digest(canonical_json([[path.name, file_digest(path)]]))
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*") if p.is_file())
+            return sha256_digest(canonical_json([[p.relative_to(path).as_posix(), file_digest(p)] for p in found]))
+    except OSError as error:
+        raise Invalid(
+            f"{path} cannot be read: {error.strerror}",
+            f"无法读取 {path}：{error.strerror}",
+            hint=("Check its permissions.", "请检查读取权限。"),
+            code="unreadable",
+        ) from error
+    raise NotFound(
+        f"{path} does not exist",
+        f"{path} 不存在",
+        hint=("Check the path.", "请检查路径。"),
+        code="no_such_path",
+    )
+
+
+def check_url(session: Session, url: str) -> None:
+    """Raise Forbidden unless the URL's host is loopback or in the setting `allowed_hosts`."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").lower()
+        usable = parts.scheme in ("http", "https") and host and (parts.port is None or parts.port > 0)
+    except ValueError:  # an unfinished "[", or a port that is no number
+        usable = False
+    if not usable:
+        raise Invalid(
+            f"{url!r} is not an http(s) URL",
+            f"{url!r} 不是 http(s) 地址",
+            hint=("Example: http://127.0.0.1:8080/v1", "例如：http://127.0.0.1:8080/v1"),
+            code="bad_url",
+        )
+    if host in ("127.0.0.1", "::1", "localhost") or host in session.workspace.settings.allowed_hosts:
+        return
+    raise Forbidden(
+        f"the host {host} is not in the setting allowed_hosts",
+        f"主机 {host} 不在设置 allowed_hosts 中",
+        hint=(
+            f'Add it to quanheng.toml: allowed_hosts = "{host}"',
+            f'请在 quanheng.toml 中加入：allowed_hosts = "{host}"',
+        ),
+        code="host_not_allowed",
+    )
+
+
+def with_whole_paths(value: Input) -> Input:
+    """Return the input with absolute paths, for a worker may stand in another folder."""
+    update = {}
+    for name in marked(type(value), Local):
+        text = getattr(value, name)
+        if text is not None and not text.startswith(("package:", "shipped:")):
+            update[name] = str(local_path(text).absolute())
+    return value.model_copy(update=update) if update else value
+
+
+def check_unchanged(path: str, told: JSON) -> None:
+    """Raise Conflict when a path no longer holds the content that `resolve` put into the key (`told`)."""
+    if told != {"content": content_digest(local_path(path))}:
+        raise Conflict(
+            f"{path} changed while it was read",
+            f"{path} 在读取过程中发生了变化",
+            hint=("Run it again when nothing writes to it.", "请在没有程序写入时重新执行。"),
+            code="changed_while_read",
+        )
+
+
+def refuse_paths(session: Session, value: Input) -> None:
+    """Raise Forbidden when a caller from elsewhere names a path of this machine."""
+    if session.is_local:
+        return
+    for name in marked(type(value), Local):
+        if getattr(value, name) is not None:
+            raise Forbidden(
+                f"{name} is a path, which only the command line and Python may give",
+                f"{name} 是本机路径，只能在命令行或 Python 中使用",
+                hint=("Upload the file instead.", "请改为上传文件。"),
+                code="local_path_refused",
+            )
+
+
+def resolve(session: Session, value: Input) -> Resolved:
+    """Return the parameters and input artifacts of a validated input."""
+    refuse_paths(session, value)
+    params: dict[str, JSON] = {}
+    inputs: list[tuple[str, str]] = []
+    dumped = value.model_dump(mode="json")
+    for name, field in type(value).model_fields.items():
+        mark = marker(field)
+        if isinstance(mark, Takes):
+            inputs.extend((name, find_artifact(session, text, mark)) for text in as_list(dumped[name]))
+        elif isinstance(mark, Local):
+            if mark.reads and dumped[name] is not None:
+                params[name] = {"content": content_digest(local_path(dumped[name]))}
+        else:
+            if isinstance(mark, Url) and dumped[name]:
+                check_url(session, str(dumped[name]))
+            params[name] = dumped[name]
+    return Resolved(params, inputs)
+
+
+def find_artifact(session: Session, text: str, takes: Takes = Takes("*")) -> str:  # noqa: B008 - frozen
+    """Return the digest of the artifact that `text` names in the session's project: a digest, `slug` or `kind:slug`."""
+    from quanheng.core.models import Artifact, Name
+
+    if text.startswith("sha256:"):
+        # Screens show the first digits of a digest, so these are enough where they name one artifact.
+        part = {"digest__startswith": text} if PREFIX_LENGTH <= len(text) < DIGEST_LENGTH else {"digest": text}
+        placed = Artifact.objects.filter(**part, placement__project_id=session.project_id).order_by("digest")
+        rows = list(placed.values_list("digest", "kind", "withdrawn_at")[:3])
+    else:
+        kind, _, slug = text.rpartition(":")
+        found = Name.objects.filter(project_id=session.project_id, slug=slug)
+        if kind:
+            found = found.filter(kind=kind)
+        rows = list(found.values_list("artifact__digest", "artifact__kind", "artifact__withdrawn_at"))
+    fitting = [row for row in rows if takes.allows(row[1])]
+    if len(fitting) == 1:
+        digest, _, withdrawn_at = fitting[0]
+        if withdrawn_at:
+            raise withdrawn(text, digest)
+        return digest
+    raise _not_one(text, takes, rows, fitting)
+
+
+def withdrawn(text: str, digest: str) -> Conflict:
+    """Return the error for an input that was withdrawn; `text` is what the caller wrote."""
+    return Conflict(
+        f"the artifact {text} was withdrawn",
+        f"制品 {text} 已撤回",
+        hint=(f"See why: quanheng show {digest}", f"查看原因：quanheng show {digest}"),
+        code="withdrawn",
+    )
+
+
+def _not_one(text: str, takes: Takes, rows: list[Any], fitting: list[Any]) -> Exception:
+    wanted = "/".join(takes.kinds)
+    if len(fitting) > 1:
+        choices = ", ".join(f"{row[1].split('/')[0]}:{text}" for row in fitting)
+        return Invalid(
+            f"{text!r} names several artifacts",
+            f"{text!r} 对应多个制品",
+            hint=(f"Write one of: {choices}", f"请写明其中之一：{choices}"),
+            code="ambiguous_name",
+        )
+    if rows:
+        kinds = ", ".join(sorted({row[1] for row in rows}))
+        return Invalid(
+            f"{text!r} is a {kinds}, but {wanted} is needed",
+            f"{text!r} 是 {kinds}，而这里需要 {wanted}",
+            code="wrong_kind",
+        )
+    return NotFound(
+        f"there is no {wanted if wanted != '*' else 'artifact'} {text!r} in this project",
+        f"本项目中没有名为 {text!r} 的{wanted if wanted != '*' else '制品'}",
+        hint=("List what there is: quanheng artifact list", "查看现有制品：quanheng artifact list"),
+        code="no_such_artifact",
+    )

@@ -1,0 +1,208 @@
+"""Runs one job: the child process does the work, the parent alone holds the lease, heartbeats and commits."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from quanheng.core import clock, jobs, register
+from quanheng.core.child import layer_from_json, subject_from_json, unexpected
+from quanheng.core.context import Draft
+from quanheng.core.database import cursor, retry_locked, write
+from quanheng.core.jobs import CANCELLED, DONE, FAILED, Plan, Result
+from quanheng.core.session import Session
+from quanheng.errors import Cancelled, QuanhengError
+from quanheng.kinds import kind_model
+
+#: What the caller hears while a job runs: (event, data), events "start", "progress", "log", "cached", "end".
+Listener = Callable[[str, Mapping[str, Any]], None]
+
+
+def silent(event: str, data: Mapping[str, Any]) -> None:
+    """Hear nothing."""
+
+
+def log_path(folder: Path, job_id: str) -> Path:
+    """Return where the log of a job lies."""
+    return folder / "jobs" / f"{job_id}.log"
+
+
+@dataclass
+class _Progress:
+    done: int = 0
+    total: int | None = None
+
+
+def run(session: Session, plan: Plan, job_id: str, attempt: int, listener: Listener = silent) -> Result:
+    """Run the body of a claimed job in a child process and end the job; return its result or raise its error."""
+    workspace = session.workspace
+    lease_s = workspace.settings.number("lease_s")
+    path = log_path(workspace.folder, job_id)
+    path.parent.mkdir(exist_ok=True)
+    try:
+        with open(path, "a", encoding="utf-8") as job_log:
+            drafts = _watch(session, plan, job_id, attempt, lease_s, listener, job_log)
+        prepared = _prepare(plan, drafts)
+        write(lambda: jobs.finish(session, plan, job_id, attempt, DONE, outputs=prepared, objects=workspace.objects))
+    except (QuanhengError, KeyboardInterrupt) as raised:
+        error = raised if isinstance(raised, QuanhengError) else _interrupted()
+        end_badly(session, plan, job_id, attempt, error)
+        raise error from None
+    except Exception as fault:  # what a body gave may not fit its kind; the job ends with one entry all the same
+        told = unexpected(fault)
+        end_badly(session, plan, job_id, attempt, told)
+        raise told from fault
+    return Result(job_id, tuple(p.digest for p in prepared))
+
+
+def end_badly(session: Session, plan: Plan, job_id: str, attempt: int, error: QuanhengError) -> None:
+    """End a job as failed or cancelled, unless it was taken from this attempt."""
+    if error.code == "fenced":
+        return
+    outcome = CANCELLED if isinstance(error, Cancelled) else FAILED
+    objects = session.workspace.objects
+    write(lambda: jobs.finish(session, plan, job_id, attempt, outcome, error=error, objects=objects))
+
+
+def _interrupted() -> Cancelled:
+    return Cancelled(
+        "stopped by the keyboard",
+        "已被键盘中断",
+        hint=("Run it again: finished steps are not repeated.", "再次执行即可继续，已完成的步骤不会重复。"),
+    )
+
+
+def _prepare(plan: Plan, drafts: list[Draft]) -> list[register.Prepared]:
+    prepared = [register.prepare(draft, plan.made_by, plan.key) for draft in drafts]
+    for item in prepared:
+        register.check(item)
+    layers = [layer.digest for item in prepared for layer in item.layers]
+    if layers:
+        register.wait_while_doomed(layers)
+    return prepared
+
+
+def _task(session: Session, plan: Plan) -> bytes:
+    workspace = session.workspace
+    inputs: dict[str, list[list[str]]] = {}
+    for role, digest in plan.inputs:
+        with cursor() as cur:
+            cur.execute("SELECT manifest, config FROM qh_core_artifact WHERE digest = %s", [digest])
+            manifest, config = cur.fetchone()
+        pair = [base64.b64encode(bytes(manifest)).decode(), base64.b64encode(bytes(config)).decode()]
+        inputs.setdefault(role, []).append(pair)
+    return json.dumps(
+        {
+            "verb": plan.verb.name,
+            "input": json.dumps(plan.value.model_dump(mode="json")),
+            "inputs": inputs,
+            "made_by": dict(plan.made_by),
+            "again": plan.again,
+            "objects": str(workspace.objects.root),
+            "cache": str(workspace.folder / "cache"),
+            "workspace": str(workspace.folder),
+            "processes": workspace.settings.number("processes"),
+            "allowed_hosts": sorted(workspace.settings.allowed_hosts),
+        }
+    ).encode()
+
+
+def _watch(
+    session: Session, plan: Plan, job_id: str, attempt: int, lease_s: int, listener: Listener, job_log: IO[str]
+) -> list[Draft]:
+    """Start the child and follow it to its end; the lease is kept meanwhile. Returns the drafts it made."""
+    task = retry_locked(lambda: _task(session, plan))
+    child = subprocess.Popen(
+        [sys.executable, "-m", "quanheng.core.child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=job_log,
+        start_new_session=True,
+    )
+    messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
+    try:
+        assert child.stdin and child.stdout  # noqa: S101 - both are pipes
+        reader = threading.Thread(target=_read, args=(child.stdout, messages), daemon=True)
+        reader.start()
+        with contextlib.suppress(BrokenPipeError):  # a child that died at once is told of below
+            child.stdin.write(task + b"\n")
+            child.stdin.flush()
+        return _follow(messages, job_id, attempt, lease_s, listener, job_log)
+    finally:
+        _stop(child)
+
+
+def _read(stream: IO[bytes], messages: queue.Queue[dict[str, Any] | None]) -> None:
+    for line in stream:
+        messages.put(json.loads(line))
+    messages.put(None)
+
+
+def _follow(
+    messages: queue.Queue[dict[str, Any] | None],
+    job_id: str,
+    attempt: int,
+    lease_s: int,
+    listener: Listener,
+    job_log: IO[str],
+) -> list[Draft]:
+    progress = _Progress()
+    beat_every_s = max(lease_s / 6, 0.2)
+    last_beat = time.monotonic()
+    while True:
+        if time.monotonic() - last_beat >= beat_every_s:
+            last_beat = time.monotonic()
+            if jobs.heartbeat(job_id, attempt, lease_s, progress.done, progress.total):
+                raise Cancelled("the job was cancelled", "作业已被取消")
+        try:
+            message = messages.get(timeout=beat_every_s / 2)
+        except queue.Empty:
+            continue
+        if message is None:
+            raise QuanhengError(
+                "the process that did the work ended without a word",
+                "执行作业的进程意外退出",
+                hint=(f"See: quanheng job logs {job_id}", f"查看：quanheng job logs {job_id}"),
+                code="child_lost",
+            )
+        event = message.pop("event")
+        if event == "progress":
+            progress.done, progress.total = int(message["done"]), message["total"]
+            listener("progress", {"job": job_id, **message})
+        elif event == "log":
+            job_log.write(f"{clock.text_of(clock.now())} {message['en']} | {message['zh']}\n")
+            job_log.flush()
+            listener("log", {"job": job_id, **message})
+        elif event == "failed":
+            raise QuanhengError.from_json(message["error"])
+        elif event == "done":
+            jobs.heartbeat(job_id, attempt, lease_s, progress.done, progress.total)
+            return [_draft(item) for item in message["outputs"]]
+
+
+def _draft(item: Mapping[str, Any]) -> Draft:
+    model = kind_model(item["kind"]).model_validate_json(json.dumps(item["model"]))
+    return Draft(model, tuple(layer_from_json(layer) for layer in item["layers"]), subject_from_json(item["subject"]))
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """End the child and everything it started, and close its pipes."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    for pipe in (child.stdin, child.stdout):
+        if pipe:
+            with contextlib.suppress(BrokenPipeError, OSError):
+                pipe.close()

@@ -1,0 +1,170 @@
+"""The typed list of settings and where each value comes from.
+
+Order: argument > `QUANHENG_*` environment > `quanheng.toml` > default. `quanheng config` prints value and origin.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from quanheng.errors import Invalid, Text
+
+FILE_NAME = "quanheng.toml"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: name, default, what it does. The default's type is the setting's type."""
+
+    name: str
+    default: str | int | bool
+    help: Text
+    secret: bool = False  # never read from the file, never printed
+    least: int = 0  # the smallest number that makes sense
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Value:
+    """A setting's value and its origin: argument, environment, file or default."""
+
+    setting: Setting
+    value: str | int | bool
+    origin: str
+
+    @property
+    def shown(self) -> str:
+        """Return the value as text, hidden when it is secret."""
+        if self.setting.secret and self.origin != "default":
+            return "••••"
+        return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "database",
+        "sqlite",
+        Text("sqlite, or a postgresql:// URL (environment only)", "sqlite，或 postgresql:// 地址（只从环境变量读取）"),
+        secret=True,
+    ),
+    Setting("language", "zh", Text("language of messages: zh or en", "界面语言：zh 或 en"), choices=("zh", "en")),
+    Setting(
+        "processes", 0, Text("worker processes of one job; 0 = one per core", "单个作业的工作进程数；0 为每核一个")
+    ),
+    Setting("lease_s", 30, Text("seconds before a silent job counts as lost", "作业失去心跳多少秒后视为丢失"), least=1),
+    Setting("database_wait_s", 60, Text("seconds to wait for a locked database", "数据库被占用时最多等待的秒数")),
+    Setting(
+        "allowed_hosts",
+        "",
+        Text("hosts the platform may call, comma separated", "允许平台访问的主机，用逗号分隔；默认一个也不允许"),
+    ),
+    Setting(
+        "collect_after_h",
+        24,
+        Text("hours an unused layer is kept before collection", "无人引用的数据层保留多少小时后才回收"),
+    ),
+    Setting(
+        "holidays",
+        "",
+        Text("TOML file of public holidays and make-up workdays", "法定节假日与调休日的 TOML 文件"),
+    ),
+)
+BY_NAME: dict[str, Setting] = {setting.name: setting for setting in SETTINGS}
+
+
+def _convert(setting: Setting, raw: object, origin: str) -> str | int | bool:
+    kind = type(setting.default)
+    text = str(raw).strip()
+    if kind is bool and text.lower() in ("true", "1", "yes", "false", "0", "no"):
+        return text.lower() in ("true", "1", "yes")
+    if kind is int and re.fullmatch(r"[0-9]{1,15}", text) and int(text) >= setting.least:
+        return int(text)
+    if kind is str and isinstance(raw, str) and (not setting.choices or text in setting.choices):
+        return text
+    shown = "••••" if setting.secret else repr(raw)
+    wanted = _wanted(setting)
+    raise Invalid(
+        f"setting {setting.name} = {shown} (from {origin}) is not {wanted.en}",
+        f"设置 {setting.name} = {shown}（来自 {origin}）有误，应为{wanted.zh}",
+        hint=("Correct the value, then run `quanheng config`.", "请改正后运行 `quanheng config` 查看。"),
+        code="bad_setting",
+    )
+
+
+def _wanted(setting: Setting) -> Text:
+    if setting.choices:
+        return Text(" or ".join(setting.choices), " 或 ".join(setting.choices))
+    if isinstance(setting.default, bool):
+        return Text("true or false", " true 或 false")
+    if isinstance(setting.default, int):
+        return Text(f"a whole number from {setting.least}", f"不小于 {setting.least} 的整数")
+    return Text("text", "文本")
+
+
+def _read_file(path: Path) -> Mapping[str, object]:
+    if not path.exists():
+        return {}
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid(
+            f"{FILE_NAME} cannot be read: {error}",
+            f"无法读取 {FILE_NAME}：{error}",
+            hint=("Correct the file; it is TOML in UTF-8.", "请改正该文件；它应是 UTF-8 编码的 TOML。"),
+            code="bad_settings_file",
+        ) from error
+    for name in data:
+        if name not in BY_NAME or BY_NAME[name].secret:
+            why = (
+                ("is secret and belongs in the environment", "属于机密，只能放在环境变量里")
+                if name in BY_NAME
+                else ("is not a setting", "不是可用的设置项")
+            )
+            raise Invalid(
+                f"{FILE_NAME}: {name} {why[0]}",
+                f"{FILE_NAME}：{name} {why[1]}",
+                hint=("Known settings: " + ", ".join(BY_NAME), "可用的设置项：" + "、".join(BY_NAME)),
+                code="bad_settings_file",
+            )
+    return data
+
+
+class Settings:
+    """The settings of one workspace, each with its origin."""
+
+    def __init__(self, folder: Path | None, arguments: Mapping[str, object] | None = None) -> None:
+        file = _read_file(folder / FILE_NAME) if folder else {}
+        self._values = {s.name: self._resolve(s, arguments or {}, file) for s in SETTINGS}
+
+    @staticmethod
+    def _resolve(setting: Setting, arguments: Mapping[str, object], file: Mapping[str, object]) -> Value:
+        variable = f"QUANHENG_{setting.name.upper()}"
+        if arguments.get(setting.name) is not None:
+            return Value(setting, _convert(setting, arguments[setting.name], "argument"), "argument")
+        if os.environ.get(variable):
+            return Value(setting, _convert(setting, os.environ[variable], variable), "environment")
+        if setting.name in file:
+            return Value(setting, _convert(setting, file[setting.name], FILE_NAME), "file")
+        return Value(setting, setting.default, "default")
+
+    def values(self) -> list[Value]:
+        """Return every setting with value and origin, in the order of SETTINGS."""
+        return list(self._values.values())
+
+    def text(self, name: str) -> str:
+        """Return the setting as text."""
+        return str(self._values[name].value)
+
+    def number(self, name: str) -> int:
+        """Return the setting as an integer."""
+        return int(self._values[name].value)
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """Return the hosts that may be called; empty means none."""
+        return frozenset(h.strip().lower() for h in self.text("allowed_hosts").split(",") if h.strip())

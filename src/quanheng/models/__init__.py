@@ -1,0 +1,1 @@
+"""The models wing: models, endpoints, banks of questions, answers."""
