@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "open"]
 
 if TYPE_CHECKING:
-    from quanheng.core.workspace import open as open  # noqa: PLC0414
+    from quanheng.core.workspace import open as open
 
 
 def __getattr__(name: str) -> Any:

@@ -1,90 +1,20 @@
-"""Calls through the one door: entries, the cache, refusals, cancelling, fencing, and opening a workspace."""
+"""Calls through the one door: one entry for every end, none for the rest, refusals, jobs and flows."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import datetime as dt
-import functools
-import hashlib
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from calling import count, entries, on, other_session, run_sql
 
-import quanheng
 from databases import Place
-from evidence import item, put_layers, register
-from quanheng.core import call, clock, runner, verb
-from quanheng.core import workspace as workspaces
-from quanheng.core.resolve import check_url
-from quanheng.core.session import Session
-from quanheng.errors import Cancelled, Conflict, Forbidden, Invalid, NotFound, QuanhengError, Unavailable
-
-
-def entries(workspace: Any) -> list[dict[str, Any]]:
-    """Return the entries of the log, oldest first."""
-    return list(reversed(workspace.log.list(limit=1000)["entries"]))
-
-
-def count(table: str) -> int:
-    """Return the number of rows of a table of the core."""
-    from quanheng.core.database import cursor
-
-    with cursor() as cur:
-        cur.execute(f"SELECT COUNT(*) FROM qh_core_{table}")
-        return int(cur.fetchone()[0])
-
-
-def run_sql(statement: str, *values: object) -> None:
-    from quanheng.core.database import cursor
-
-    with cursor() as cur:
-        cur.execute(statement, list(values))
-
-
-def on(event: str, work: Callable[[Mapping[str, Any]], None]) -> runner.Listener:
-    """Return a listener that does `work` at the first `event`."""
-    done: list[bool] = []
-
-    def listener(name: str, data: Mapping[str, Any]) -> None:
-        if name == event and not done:
-            done.append(True)
-            work(data)
-
-    return listener
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a folder with two small files."""
-    made = tmp_path / "evidence"
-    (made / "sub").mkdir(parents=True)
-    (made / "a.txt").write_bytes("证据".encode())
-    (made / "sub" / "b.txt").write_bytes(b"b")
-    return made
-
-
-@pytest.fixture
-def many(tmp_path: Path) -> Path:
-    """Return a folder with files enough to be met at work."""
-    made = tmp_path / "many"
-    made.mkdir()
-    for number in range(150):
-        (made / f"{number:03}.txt").write_bytes(b"%d" % number)
-    return made
-
-
-def other_session(workspace: Any, role: str = "builder") -> Session:
-    from quanheng.core.models import Actor, Membership
-
-    actor = Actor.objects.create(label="chen", password="!", created_at=clock.now())
-    Membership.objects.create(actor=actor, project_id=workspace.session.project_id, role=role)
-    return Session(workspace, actor.id, True, workspace.session.project_id)
-
+from quanheng.core import call, clock, jobs, runner, verb
+from quanheng.errors import Cancelled, Conflict, Forbidden, Invalid, NotFound, QuanhengError
 
 # ---------------------------------------------------------------- one entry for every end
 
@@ -236,157 +166,6 @@ def test_queries_leave_none(workspace: Any) -> None:
     assert len(entries(workspace)) == 1
 
 
-# ---------------------------------------------------------------- artifacts and names
-
-
-def test_the_same_artifact_twice_is_one_row(workspace: Any) -> None:
-    first = workspace.artifact.register_many(items=[item("t", put_layers(workspace, [("a", b"a")]))])
-    second = workspace.artifact.register_many(items=[item("t", put_layers(workspace, [("a", b"a")]))])
-    assert first.digest == second.digest and count("artifact") == 2 and count("placement") == 2
-    assert workspace.artifact.show(artifact=first.digest)["job"] == first.job
-    assert len(entries(workspace)) == 3
-
-
-def tree_root(leaves: list[bytes]) -> bytes:
-    """RFC 6962, section 2.1, by recursion."""
-    if len(leaves) == 1:
-        return hashlib.sha256(b"\x00" + leaves[0]).digest()
-    split = 1 << (len(leaves) - 1).bit_length() - 1
-    return hashlib.sha256(b"\x01" + tree_root(leaves[:split]) + tree_root(leaves[split:])).digest()
-
-
-@pytest.mark.parametrize("number", [1, 256, 257])
-def test_many_artifacts_leave_one_entry_with_count_and_root(workspace: Any, number: int) -> None:
-    result = workspace.artifact.register_many(items=[item(f"t{n}") for n in range(number)])
-    [entry] = entries(workspace)[1:]
-    assert entry["outputs"]["count"] == number == len(result.outputs)
-    assert entry["outputs"]["root"] == "sha256:" + tree_root([d.encode() for d in result.outputs]).hex()
-    assert entry["outputs"].get("digests") == (list(result.outputs) if number <= 256 else None)
-    assert count("artifact") == number + 1
-
-
-def test_one_bad_item_registers_none(workspace: Any) -> None:
-    bad = [
-        ({**item("x"), "model": {"title": "x"}}, "bad_config"),
-        ({**item("x"), "kind": "nothing/v1"}, "unknown_kind"),
-        (item("x", inputs=[("source", "sha256:" + "0" * 64)]), "no_such_artifact"),
-    ]
-    for one, code in bad:
-        with pytest.raises(QuanhengError) as caught:
-            workspace.artifact.register_many(items=[item("good"), one])
-        assert caught.value.code == code
-    assert count("artifact") == 1 and [e["outcome"] for e in entries(workspace)[1:]] == ["failed"] * 3
-
-
-def test_a_name_moves_and_keeps_its_history(workspace: Any, folder: Path) -> None:
-    first = workspace.files.register(path=str(folder), title="one", as_name="proof")
-    second = workspace.files.register(path=str(folder), title="two", as_name="proof")
-    assert workspace.load("proof").digest == second.digest
-    workspace.name.set(artifact=first.digest, name="proof")
-    assert workspace.load("files:proof").digest == first.digest
-    history = workspace.name.history(name="proof")
-    assert [row["digest"] for row in history] == [first.digest, second.digest, first.digest]
-    assert workspace.artifact.list()["rows"][0]["names"] == []
-    size = len(entries(workspace))
-    assert workspace.files.register(path=str(folder), title="one", as_name="proof").cached
-    assert len(entries(workspace)) == size  # the name points there already
-    assert workspace.files.register(path=str(folder), title="one", as_name="other").cached
-    assert entries(workspace)[-1]["verb"] == "name.set" and workspace.load("other").digest == first.digest
-
-
-def test_a_name_of_two_kinds_must_be_told_apart(workspace: Any) -> None:
-    digest = register(workspace, "t", as_name="x")
-    key = workspace.artifact.list(kind="key")["rows"][0]["digest"]
-    workspace.name.set(artifact=key, name="x")
-    with pytest.raises(Invalid, match="names several artifacts") as caught:
-        workspace.artifact.show(artifact="x")
-    assert "files:x" in str(caught.value) and "key:x" in str(caught.value)
-    assert workspace.artifact.show(artifact="files:x")["digest"] == digest
-
-
-def test_lineage_of_what_was_registered(workspace: Any) -> None:
-    source = register(workspace, "source")
-    made = register(workspace, "made", inputs=[("source", source), ("proof", source)])
-    last = register(workspace, "last", inputs=[("made", made)])
-    up = [(s["role"], s["digest"], s["depth"]) for s in workspace.lineage.of(artifact=last)["steps"]]
-    assert up == [("made", made, 1), ("proof", source, 2), ("source", source, 2)]
-    down = [s["digest"] for s in workspace.lineage.of(artifact=source, down=True)["steps"]]
-    assert down == [made, made, last]
-
-
-# ---------------------------------------------------------------- refusals
-
-
-def test_layers_that_are_not_yours_are_refused(workspace: Any) -> None:
-    from quanheng.core.uploads import put
-
-    workspace.project.create(slug="other")
-    layers = put_layers(workspace, [("a", b"secret of another")])
-    session = other_session(workspace)
-    data = {"items": [item("t", layers)]}
-    with pytest.raises(Forbidden, match="neither uploaded layer") as caught:
-        call.call(session, "artifact.register_many", data)
-    assert caught.value.code == "layer_not_yours" and entries(workspace)[-1]["outcome"] == "failed"
-    put(session, b"secret of another")  # whoever has the bytes may name them
-    assert call.call(session, "artifact.register_many", data).digest
-    put(workspace.session, b"in main")
-    register(workspace, "shared", [("b", b"in main")])
-    assert call.call(
-        session, "artifact.register_many", {"items": [item("u", put_layers(workspace, [("b", b"in main")]))]}
-    )
-
-
-def test_a_layer_of_another_size_than_its_bytes_is_refused(workspace: Any) -> None:
-    [layer] = put_layers(workspace, [("a", b"four")])
-    with pytest.raises(QuanhengError):
-        workspace.artifact.register_many(items=[item("t", [{**layer, "size": 5}])])
-    with pytest.raises(Invalid):
-        workspace.artifact.register_many(items=[item("t", [{**layer, "title": "../up"}])])
-    assert count("artifact") == 1
-
-
-def test_a_withdrawn_artifact_is_no_input(workspace: Any) -> None:
-    digest = register(workspace, "t", [("a", b"personal")], as_name="x")
-    child = register(workspace, "child", inputs=[("source", digest)])
-    answer = workspace.artifact.withdraw(artifact="x", reason="含个人信息").value
-    assert answer == {"layers_deleted": 1, "layers_shared": 0, "descendants": [child]}
-    for text in ("x", digest):
-        with pytest.raises(Conflict, match="was withdrawn") as caught:
-            workspace.name.set(artifact=text, name="y")
-        assert caught.value.code == "withdrawn"
-    with pytest.raises(Conflict, match="was withdrawn"):
-        register(workspace, "late", inputs=[("source", digest)])
-    shown = workspace.artifact.show(artifact=digest)
-    assert shown["withdrawn"] == "含个人信息" and shown["kind"] == "files/v1"
-    assert not workspace.objects.exists(shown["layers"][0]["digest"])
-
-
-def test_a_local_path_from_elsewhere_is_refused_and_not_looked_at(workspace: Any, folder: Path) -> None:
-    remote = dataclasses.replace(workspace.session, is_local=False)
-    for path in (str(folder), "/no/such/folder"):
-        with pytest.raises(Forbidden, match="only the command line and Python may give") as caught:
-            call.call(remote, "files.register", {"path": path, "title": "t"})
-        assert caught.value.code == "local_path_refused"
-    with pytest.raises(Forbidden, match="只能在命令行或 Python 中使用"):
-        raise Forbidden(caught.value.text.zh, caught.value.text.en)
-
-
-def test_a_host_that_is_not_allowed_is_refused(place: Place) -> None:
-    workspace = place.open()
-    with pytest.raises(Forbidden, match=r"the host models\.example is not in the setting allowed_hosts"):
-        call.call(workspace.session, "endpoint.register", {"url": "http://models.example/v1", "title": "t"})
-    for url in ("http://127.0.0.1:1/", "http://localhost/", "http://[::1]/"):
-        check_url(workspace.session, url)
-    for url in ("ftp://models.example/", "models.example", "http://", "file:///etc/passwd", "http://[::1/"):
-        with pytest.raises(Invalid, match=r"is not an http\(s\) URL"):
-            check_url(workspace.session, url)
-    for url in ("http://127.0.0.1@models.example/", "http://localhost.models.example/"):
-        with pytest.raises(Forbidden):
-            check_url(workspace.session, url)
-    allowed = place.open(allowed_hosts="Models.example").session
-    check_url(allowed, "https://MODELS.example/v1")
-
-
 # ---------------------------------------------------------------- jobs
 
 
@@ -414,6 +193,26 @@ def test_a_job_that_was_taken_away_drops_its_result(place: Place, folder: Path) 
     assert workspace.job.list()[0]["state"] == "running"  # it is attempt 2's to end
 
 
+def test_a_job_that_is_taken_at_the_last_moment_drops_its_result(
+    workspace: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last heartbeat only the commit itself can see that the job was taken."""
+    real = runner._prepare
+
+    def take_then_prepare(*args: Any) -> Any:
+        run_sql("UPDATE qh_core_job SET attempt = 2 WHERE state = 'running'")
+        return real(*args)
+
+    monkeypatch.setattr(runner, "_prepare", take_then_prepare)
+    with pytest.raises(Conflict, match="taken from attempt 1"):
+        workspace.files.register(path=str(folder), title="t")
+    assert count("artifact") == 1 and len(entries(workspace)) == 1
+    job = workspace.job.list()[0]
+    with pytest.raises(Conflict, match="taken from attempt 1"):
+        jobs.heartbeat(job["id"], 1, 30, 0, None)
+    assert jobs.heartbeat(job["id"], 2, 30, 0, None) is False
+
+
 def test_progress_and_logs_are_told(workspace: Any, folder: Path) -> None:
     heard: list[tuple[str, Mapping[str, Any]]] = []
     result = workspace.files.register(path=str(folder), title="t", listener=lambda n, d: heard.append((n, dict(d))))
@@ -425,47 +224,6 @@ def test_progress_and_logs_are_told(workspace: Any, folder: Path) -> None:
     shown = workspace.job.show(id=result.job)
     assert (shown["state"], shown["done"], shown["total"], shown["outputs"]) == ("done", 2, 2, [result.digest])
     assert workspace.job.logs(id=result.job)["text"] == ""
-
-
-# ---------------------------------------------------------------- files.register
-
-
-def test_files_keep_their_relative_names_and_bytes(workspace: Any, folder: Path) -> None:
-    loaded = workspace.load(workspace.files.register(path=str(folder), title="证据").digest)
-    assert [layer.title for layer in loaded.layers] == ["a.txt", "sub/b.txt"]
-    with loaded.open_layer("a.txt") as stream:
-        assert stream.read() == "证据".encode()
-    assert loaded.model.model_dump() == {"title": "证据", "files": 2, "bytes": 7}
-    assert str(folder.parent) not in json.dumps(dict(loaded.made_by))
-    single = workspace.load(workspace.files.register(path=str(folder / "a.txt"), title="证据").digest)
-    assert [layer.title for layer in single.layers] == ["a.txt"]
-    with pytest.raises(NotFound, match="has no layer"):
-        loaded.open_layer("c.txt")
-
-
-def test_a_folder_that_cannot_be_kept_is_refused(workspace: Any, folder: Path) -> None:
-    (folder / "link").symlink_to(folder / "nowhere")
-    with pytest.raises(Invalid, match="link is a link that leads nowhere") as caught:
-        workspace.files.register(path=str(folder), title="t")
-    assert caught.value.code == "not_a_file" and caught.value.hint
-    assert entries(workspace)[-1]["code"] == "not_a_file" and count("artifact") == 1
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_named(workspace: Any, folder: Path) -> None:
-    (folder / "a.txt").chmod(0)
-    with pytest.raises(QuanhengError, match=r"a\.txt"):
-        workspace.files.register(path=str(folder), title="t")
-    (folder / "a.txt").chmod(0o600)
-
-
-def test_files_that_change_meanwhile_are_refused(workspace: Any, folder: Path) -> None:
-    def change(data: Mapping[str, Any]) -> None:
-        (folder / "a.txt").write_bytes(b"other")
-
-    with pytest.raises(Conflict, match="changed while they were read"):
-        workspace.files.register(path=str(folder), title="t", listener=on("start", change))
-    assert entries(workspace)[-1]["code"] == "changed_while_read" and count("artifact") == 1
 
 
 # ---------------------------------------------------------------- flows
@@ -481,8 +239,8 @@ def test_a_flow_runs_its_steps_and_a_second_time_does_nothing(workspace: Any, fo
     first = workspace.flow.run(file=str(path), params={"folder": str(folder)})
     assert [e["verb"] for e in entries(workspace)[1:]] == ["files.register", "flow.run"]
     assert workspace.load("proof").digest == first.digest
-    jobs = {job["verb"]: job for job in workspace.job.list()}
-    assert jobs["files.register"]["parent"] == first.job
+    rows = {job["verb"]: job for job in workspace.job.list()}
+    assert rows["files.register"]["parent"] == first.job
     second = workspace.flow.run(file=str(path), params={"folder": str(folder)})
     assert second.cached and second.outputs == first.outputs and len(entries(workspace)) == 3
     with pytest.raises(NotFound):
@@ -501,74 +259,3 @@ def test_with_a_clock_that_was_set_back_the_log_stays_in_order(workspace: Any) -
     workspace.project.create(slug="three")
     times = [e["time"] for e in entries(workspace)]
     assert times == sorted(times) and times[2] == times[1]
-
-
-# ---------------------------------------------------------------- opening
-
-
-def test_one_workspace_at_a_time_and_closing_frees_the_place(place: Place, tmp_path: Path) -> None:
-    first = place.open()
-    with pytest.raises(Conflict, match="this process has the workspace w open") as caught:
-        quanheng.open(tmp_path / "second")
-    assert caught.value.code == "other_workspace_open" and not (tmp_path / "second").exists()
-    first.project.create(slug="only-in-the-first")
-    first.close()
-    with quanheng.open(tmp_path / "second") as second:
-        assert [row["slug"] for row in second.project.list()] == ["main"]
-    again = place.open()
-    assert len(again.project.list()) == 2
-
-
-def test_it_works_in_a_running_event_loop(workspace: Any, folder: Path) -> None:
-    async def notebook() -> Any:
-        result = workspace.files.register(path=str(folder), title="t")
-        workspace.project.create(slug="from-a-notebook")
-        return workspace.load(result.digest).kind, len(workspace.project.list())
-
-    assert asyncio.run(notebook()) == ("files/v1", 2)
-
-
-def test_a_workspace_can_be_opened_in_a_running_event_loop(place: Place) -> None:
-    async def notebook() -> int:
-        with place.open() as workspace:
-            return int(workspace.log.list()["size"])
-
-    assert asyncio.run(notebook()) == 1
-
-
-def test_a_workspace_of_a_newer_release_is_refused(place: Place) -> None:
-    workspace = place.open()
-    run_sql("INSERT INTO django_migrations (app, name, applied) VALUES ('qh_core', '9999_future', %s)", clock.now())
-    workspace.close()
-    with pytest.raises(Conflict, match=r"newer release \(it has 9999_future\)") as caught:
-        place.open()
-    assert caught.value.code == "newer_workspace"
-
-
-def test_a_network_filesystem_is_refused_for_sqlite(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    mounts = f"1 0 0:1 / / rw - ext4 /dev/x rw\n2 1 0:2 / {place.folder.parent} rw - nfs4 server:/x rw\n"
-    real = workspaces.is_network_filesystem
-    monkeypatch.setattr(workspaces, "is_network_filesystem", functools.partial(real, mountinfo=mounts))
-    if not place.is_sqlite:
-        assert place.open().log.list()["size"] == 1
-        return
-    with pytest.raises(Unavailable, match="network file system") as caught:
-        place.open()
-    assert caught.value.code == "network_filesystem" and "网络文件系统" in caught.value.text.zh
-
-
-def test_a_folder_that_holds_other_things_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "letters").mkdir()
-    (tmp_path / "letters" / "dear.txt").touch()
-    with pytest.raises(NotFound, match="there is no workspace in"):
-        quanheng.open(tmp_path / "letters")
-    with pytest.raises(NotFound, match="there is no workspace in"):
-        quanheng.open(tmp_path / "new", create=False)
-    assert os.listdir(tmp_path / "letters") == ["dear.txt"] and not (tmp_path / "new").exists()
-
-
-def test_words_that_are_not_there_are_attribute_errors(workspace: Any) -> None:
-    with pytest.raises(AttributeError, match="a workspace has no 'nothing'"):
-        workspace.nothing
-    with pytest.raises(AttributeError, match="project has no 'fly'; it has: create"):
-        workspace.project.fly

@@ -17,12 +17,12 @@ import pytest
 
 from databases import Place, wait_until
 from quanheng.core.database import setup_django
+from quanheng.errors import Conflict, Forbidden
 
 setup_django()
 
-from quanheng.core import clock, jobs, worker
-from quanheng.core.models import Actor, Artifact, Job, LogEntry
-from quanheng.errors import Conflict, Forbidden
+from quanheng.core import clock, jobs, worker  # noqa: E402 - models need Django set up
+from quanheng.core.models import Actor, Artifact, Job, LogEntry  # noqa: E402
 
 
 def queue(workspace: Any, folder: Path, title: str = "file", **more: Any) -> str:
@@ -119,7 +119,11 @@ def begin_and_die(place: Place, workspace: Any, tmp_path: Path) -> str:
     """Leave the row of a foreground job whose process is gone, and return its id."""
     job = queue(workspace, tmp_path)
     Job.objects.filter(id=job).update(
-        state="running", attempt=1, max_attempts=1, runner=dead_runner(), lease_until=clock.now() + dt.timedelta(hours=1)
+        state="running",
+        attempt=1,
+        max_attempts=1,
+        runner=dead_runner(),
+        lease_until=clock.now() + dt.timedelta(hours=1),
     )
     return job
 
@@ -262,4 +266,29 @@ def test_a_worker_killed_in_a_job_is_replaced_and_the_effect_comes_once(
     assert [e["outcome"] for e in entries_of(job)] == ["done"]
     assert Artifact.objects.filter(job_id=job).count() == 1
     assert len(workspace.name.history(name="evidence")) == 1
+    assert workspace.call("workspace.fsck")["problems"] == []
+
+
+def test_a_flow_whose_worker_was_killed_in_a_step_goes_on(place: Place, workspace: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a\n", "utf-8")
+    flow = tmp_path / "f.toml"
+    flow.write_text(
+        f"[[step]]\nid = 'a'\nverb = 'files.register'\nwith = {{ path = '{tmp_path / 'a.txt'}', title = 't' }}\n",
+        "utf-8",
+    )
+    job = workspace.flow.run(file=str(flow), detach=True).job
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER, "finishing"], env=place.environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    [step] = Job.objects.filter(parent_id=job)
+    wait_until(lambda: set(jobs.silent_jobs()) == {job, step.id}, "both runners to be gone")
+    assert worker.work(workspace, once=True) == 1
+    assert [(e["outcome"], e["code"]) for e in entries_of(step.id)] == [("failed", "lost")]
+    assert [e["outcome"] for e in entries_of(job)] == ["done"]
+    assert sorted(Job.objects.filter(parent_id=job).values_list("state", flat=True)) == ["done", "failed"]
+    assert Artifact.objects.filter(kind="files/v1").count() == 1
     assert workspace.call("workspace.fsck")["problems"] == []

@@ -9,7 +9,7 @@ from quanheng.core import register
 from quanheng.core.child import layer_from_json
 from quanheng.core.context import Draft
 from quanheng.core.database import cursor
-from quanheng.core.resolve import withdrawn
+from quanheng.core.resolve import check_url, withdrawn
 from quanheng.core.uploads import require_layers
 from quanheng.errors import Invalid, NotFound
 from quanheng.kinds import Kind, kind_model
@@ -19,17 +19,20 @@ from quanheng.store import JSON
 def prepare_items(ctx: Any, items: list[Any]) -> list[register.Prepared]:
     """Return the items as prepared artifacts; Forbidden for a layer that is not the actor's, NotFound for an input."""
     require_inputs(ctx.session, [digest for item in items for _, digest in item.inputs])
-    require_layers(ctx.session, [layer.digest for item in items for layer in item.layers])
+    layers = [layer for item in items for layer in item.layers]
+    require_layers(ctx.session, [layer.digest for layer in layers if not layer.urls])
+    for url in dict.fromkeys(url for layer in layers for url in layer.urls):
+        check_url(ctx.session, url, loopback=False)
     prepared = []
     for number, item in enumerate(items):
         model = _model(number, item)
-        layers = tuple(layer_from_json(layer.model_dump(mode="json")) for layer in item.layers)
+        own = tuple(layer_from_json(layer.model_dump(mode="json")) for layer in item.layers)
         made_by: dict[str, JSON] = {
             **ctx.plan.made_by,
             "params": {},
             "inputs": [{"role": role, "digest": digest} for role, digest in item.inputs],
         }
-        prepared.append(register.prepare(Draft(model, layers), made_by))
+        prepared.append(register.prepare(Draft(model, own), made_by))
     return prepared
 
 

@@ -129,8 +129,8 @@ def content_digest(path: Path) -> str:
     )
 
 
-def check_url(session: Session, url: str) -> None:
-    """Raise Forbidden unless the URL's host is loopback or in the setting `allowed_hosts`."""
+def check_url(session: Session, url: str, *, loopback: bool = True) -> None:
+    """Raise Forbidden unless the URL's host is in the setting `allowed_hosts` or, where `loopback` says so, this one."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
@@ -144,7 +144,7 @@ def check_url(session: Session, url: str) -> None:
             hint=("Example: http://127.0.0.1:8080/v1", "例如：http://127.0.0.1:8080/v1"),
             code="bad_url",
         )
-    if host in ("127.0.0.1", "::1", "localhost") or host in session.workspace.settings.allowed_hosts:
+    if (loopback and host in ("127.0.0.1", "::1", "localhost")) or host in session.workspace.settings.allowed_hosts:
         return
     raise Forbidden(
         f"the host {host} is not in the setting allowed_hosts",

@@ -186,13 +186,11 @@ def run_claimed(workspace: Workspace, job_id: str, listener: Listener = silent) 
     """Run a job that this process has claimed, to its end, and return how it ended. No error of the job escapes."""
     row = retry_locked(lambda: _row(job_id))
     try:
-        if row.cancel_requested:
-            raise _cancelled()
-        session = session_of(workspace, row)
-        plan = plan_of(session, row)
-    except QuanhengError as error:
-        return _refused(row, error)
-    try:
+        try:
+            session = _session_of(workspace, row)
+            plan = plan_of(session, row)
+        except QuanhengError as error:
+            return _refused(row, error)
         result = execute(session, plan, job_id, row.attempt, listener)
     except QuanhengError as error:
         outcome = CANCELLED if isinstance(error, Cancelled) else FAILED
@@ -215,14 +213,18 @@ def _fault(workspace: Workspace, row: Job, error: Exception) -> Ended:
         hint=(f"Details: quanheng job logs {row.id}", f"详情：quanheng job logs {row.id}"),
         code="internal",
     )
-    with open(log_path(workspace.folder, row.id), "a", encoding="utf-8") as file:
+    path = log_path(workspace.folder, row.id)
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
         traceback.print_exception(error, file=file)
     write(lambda: _end(row, FAILED, told))
     return Ended(row.id, row.verb, FAILED, error=told)
 
 
-def session_of(workspace: Workspace, row: Job) -> Session:
+def _session_of(workspace: Workspace, row: Job) -> Session:
     """Return the session in which a queued job runs: its actor in its project, as they are now."""
+    if row.cancel_requested:
+        raise _cancelled()
     return Session(workspace, row.actor_id, row.actor.is_active, row.project_id)
 
 

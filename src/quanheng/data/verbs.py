@@ -6,12 +6,12 @@ import secrets
 import tempfile
 from typing import Annotated, Literal
 
-from quanheng.core.context import Draft, JobContext
+from quanheng.core.context import Draft, JobContext, Loaded
 from quanheng.core.inputs import Filled, Input, Local, Takes, param
 from quanheng.core.resolve import check_unchanged, local_path
 from quanheng.core.session import Session
 from quanheng.core.verb import verb
-from quanheng.errors import Conflict, Invalid, NotFound
+from quanheng.errors import Conflict, Corrupt, Invalid, NotFound
 from quanheng.kinds.data import (
     CheckpointRef,
     Collection,
@@ -187,6 +187,7 @@ def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
     for loaded in ctx.many("sources"):
         if not isinstance(loaded.model, Source):
             raise Invalid(f"{loaded.digest} is no source", f"{loaded.digest} 不是数据来源")
+        _bring(ctx, loaded)
         sources.append(SourceInput(loaded.digest, loaded.model, {lay.title: lay for lay in loaded.layers}))
     result = build(
         sources,
@@ -198,6 +199,22 @@ def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
         lexicon=_lexicon(ctx),
     )
     return Draft(result.model, result.layers)
+
+
+def _bring(ctx: JobContext, source: Loaded) -> None:
+    """Copy a source's external layers into the store, where the engine reads; Corrupt when they have changed."""
+    for layer in source.layers:
+        if not layer.is_external or ctx.objects.exists(layer.digest):
+            continue
+        with source.open_layer(layer.title) as stream:
+            stored = ctx.objects.put_stream(stream)
+        if stored.digest != layer.digest:
+            raise Corrupt(
+                f"{layer.urls[0]} no longer holds what was registered as {layer.digest}",
+                f"{layer.urls[0]} 的内容与登记时的 {layer.digest} 不符",
+                hint=("Register it again as a new source.", "请作为新来源重新登记。"),
+                code="external_changed",
+            )
 
 
 def _lexicon(ctx: JobContext) -> tuple[str, str] | None:

@@ -1,0 +1,1 @@
+"""The command line: every verb and query as `quanheng noun verb`, and the root words."""
