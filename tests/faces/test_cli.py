@@ -407,8 +407,9 @@ def test_help_imports_neither_django_nor_pydantic_nor_a_wing(tmp_path: Path) -> 
     assert ran.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_reader_that_leaves_is_no_error(place: Place) -> None:
-    with process(place, "--help") as ran:
+@pytest.mark.parametrize("words", ["--help", "log"])
+def test_a_reader_that_leaves_is_no_error(place: Place, words: str) -> None:
+    with process(place, words) as ran:
         assert ran.stdout and ran.stderr
         ran.stdout.close()
         assert (ran.wait(), ran.stderr.read()) == (141, "")

@@ -44,7 +44,7 @@ def _fill(workspace: Any) -> None:
     workspace.artifact.withdraw(artifact=gone, reason="the owner asked for it")
     register_many(workspace, [f"item {n}" for n in range(260)])
     size = workspace.checkpoint.sign()["size"]
-    workspace.witness.add(size=size, form="letter", token="No. 7", date="2026-11-20")
+    workspace.witness.add(size=size, form="letter", proof="No. 7", date="2026-11-20")
     workspace.key.rotate()
     workspace.checkpoint.sign()
 
@@ -235,6 +235,7 @@ def test_a_flip_that_only_the_tree_can_show_is_found(workspace: Any) -> None:
     assert [(p.code, p.what) for p in fsck(workspace).problems] == [("entry_leaf", f"log entry {index}")]
 
 
+@pytest.mark.databases("sqlite")  # the store is the same beside either database
 def test_a_flipped_bit_in_any_object_is_found_and_named(workspace: Any) -> None:
     _fill(workspace)
     workspace.put(b"uploaded, and used by no artifact yet")

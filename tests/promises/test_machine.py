@@ -172,7 +172,7 @@ def test_the_workspace_behaves_like_its_model(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=EXAMPLES if database == "sqlite" else max(EXAMPLES // 3, 5),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -29,7 +29,7 @@ def _fill(workspace: Any) -> str:
     workspace.artifact.withdraw(artifact=gone, reason="the owner asked for it\n撤回")
     register_many(workspace, [f"item {n}" for n in range(300)])
     size = workspace.checkpoint.sign()["size"]
-    workspace.witness.add(size=size, form="letter", token="第七号", date="2026-11-20")
+    workspace.witness.add(size=size, form="letter", proof="第七号", date="2026-11-20")
     workspace.user.create(label="reader")
     workspace.token.create(label="reader", days=7)
     workspace.put(b"uploaded, not used yet")
@@ -265,6 +265,21 @@ def test_a_backup_holds_the_moment_of_its_beginning(workspace: Any, tmp_path: Pa
     close_open()
     restored = restore(done.path, tmp_path / "r", database_url="sqlite")
     assert restored.log_size == done.log_size
+
+
+def test_a_withdrawal_during_the_backup_is_told_and_nothing_is_written(workspace: Any, tmp_path: Path) -> None:
+    digests = {register(workspace, f"{n}", [("a.txt", b"%d" % n)]): b"%d" % n for n in range(3)}
+    last = max(digests, key=lambda digest: sha256_digest(digests[digest]))  # objects are taken in order of digest
+
+    def withdraw(at: int, total: int | None) -> None:
+        if at == 1:
+            workspace.artifact.withdraw(artifact=last, reason="not wanted")
+
+    with pytest.raises(Conflict) as raised:
+        backup(workspace, tmp_path / "b.zip", progress=withdraw)
+    assert raised.value.code == "changed_meanwhile"
+    assert {p.name for p in tmp_path.iterdir()} == {"w"}
+    backup(workspace, tmp_path / "b.zip")
 
 
 def register_late(workspace: Any) -> None:

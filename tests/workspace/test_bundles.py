@@ -129,7 +129,7 @@ def test_a_lost_key_begins_a_new_chain(workspace: Any, tmp_path: Path) -> None:
 
 def test_a_witness_goes_along_with_the_consistency_to_this_head(workspace: Any, tmp_path: Path) -> None:
     size = workspace.checkpoint.sign()["size"]
-    workspace.witness.add(size=size, form="letter", token="No. 7 / 2026", date="2026-11-20")
+    workspace.witness.add(size=size, form="letter", proof="No. 7 / 2026", date="2026-11-20")
     done = export_bundle(workspace.session, [_lineage(workspace)[2]], tmp_path / "b.zip")
     found = _verified(done.path, done.fingerprint)
     assert found.facts.witness

@@ -98,7 +98,7 @@ assessment.bundle       y y y y y . y y . .
 NAMES = (Takes, Local)
 #: Input that `sample_input` cannot guess.
 SAMPLES: dict[str, dict[str, Any]] = {
-    "witness.add": {"size": 1, "form": "letter", "token": "x", "date": "2026-01-01"},
+    "witness.add": {"size": 1, "form": "letter", "proof": "x", "date": "2026-01-01"},
     "artifact.withdraw": {"artifact": "none", "reason": "none"},
     "key.rotate": {"lost": True},
 }
@@ -339,3 +339,28 @@ def test_reasons_name_the_role_that_allows(bao: Any) -> None:
     assert decision.allowed and decision.reason.en == "owner of the workspace may own"
     session = dataclasses.replace(bao.session, is_active=False)
     assert permission.decide(session, "read", "case.list").reason.zh == "该账号已停用"
+
+
+def test_a_role_everywhere_reaches_what_is_of_the_workspace(workspace: Any) -> None:
+    workspace.user.create(label="eve")
+    workspace.member.grant(label="eve", role="auditor")
+    secret = str(workspace.token.create(label="eve", scopes=["read", "audit"]).value["token"])
+    with pytest.raises(Forbidden):
+        call.ask(token_session(workspace, secret), "checkpoint.sign", {})
+    workspace.member.grant(label="eve", role="auditor", everywhere=True)
+    assert call.ask(token_session(workspace, secret), "checkpoint.sign", {})["size"]
+    workspace.member.revoke(label="eve", role="auditor", everywhere=True)
+    with pytest.raises(Forbidden):
+        call.ask(token_session(workspace, secret), "checkpoint.sign", {})
+
+
+def test_the_owner_of_a_project_gives_no_role_everywhere(workspace: Any) -> None:
+    workspace.user.create(label="owner-here")
+    workspace.member.grant(label="owner-here", role="owner")
+    secret = str(workspace.token.create(label="owner-here", scopes=["own"]).value["token"])
+    with pytest.raises(Forbidden):
+        call.call(
+            token_session(workspace, secret),
+            "member.grant",
+            {"label": "owner-here", "role": "auditor", "everywhere": True},
+        )

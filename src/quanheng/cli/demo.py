@@ -103,7 +103,12 @@ def _write(workspace: Workspace, folder: Path) -> dict[str, Any]:
         )
     verification = verify_bundle(folder / BUNDLE, made["fingerprint"])
     if not verification.ok:
-        raise Corrupt("the bundle just written does not verify", "刚写出的证明材料包未通过核验", code="bundle_wrong")
+        raise Corrupt(
+            "the bundle just written does not verify",
+            "刚写出的证明材料包未通过核验",
+            hint=("Check the workspace: quanheng fsck", "请检查工作区：quanheng fsck"),
+            code="bundle_wrong",
+        )
     return {**made, "checks": len(verification.checks)}
 
 

@@ -35,7 +35,12 @@ def load_digest(session: Session, digest: str) -> Loaded:
     """Return the artifact with this digest, whatever project it is in; for callers that have checked."""
     found = rows([digest]).get(digest)
     if found is None:
-        raise NotFound(f"there is no artifact {digest}", f"没有制品 {digest}", code="no_such_artifact")
+        raise NotFound(
+            f"there is no artifact {digest}",
+            f"没有制品 {digest}",
+            hint=("List what there is: quanheng artifact list", "查看现有制品：quanheng artifact list"),
+            code="no_such_artifact",
+        )
     objects = session.workspace.objects
     allowed = session.workspace.settings.allowed_hosts
 

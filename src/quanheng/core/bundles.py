@@ -147,7 +147,12 @@ def _key_chain() -> list[KeyLink]:
         chain.append(KeyLink(bytes.fromhex(key.public_key), key.replaces, signature, row.artifact))
         wanted = key.replaces
     if not chain:
-        raise NotFound("this workspace has no signing key", "工作区没有签名密钥", code="no_key")
+        raise NotFound(
+            "this workspace has no signing key",
+            "工作区没有签名密钥",
+            hint=("Check the workspace: quanheng fsck", "请检查工作区：quanheng fsck"),
+            code="no_key",
+        )
     return chain[::-1]
 
 

@@ -97,7 +97,12 @@ def current(folder: Path) -> Signer:
 
     row = SigningKey.objects.filter(retired_at=None).first()
     if row is None:
-        raise NotFound("this workspace has no signing key", "工作区没有签名密钥", code="no_key")
+        raise NotFound(
+            "this workspace has no signing key",
+            "工作区没有签名密钥",
+            hint=("Check the workspace: quanheng fsck", "请检查工作区：quanheng fsck"),
+            code="no_key",
+        )
     return Signer(row.fingerprint, bytes.fromhex(row.public_key), folder)
 
 

@@ -102,6 +102,7 @@ def entry(index: int) -> bytes:
         raise NotFound(
             f"the log has no entry {index}; it has {size}, counted from 0",
             f"存证里没有第 {index} 条；共 {size} 条，从 0 起计",
+            hint=("List them: quanheng log list", "查看存证：quanheng log list"),
             code="no_such_entry",
         )
     return bytes(row[0])

@@ -154,7 +154,12 @@ def log_consistency(session: Session, inp: Sizes) -> Any:
 
     size = log.head().size
     if inp.first > size:
-        raise NotFound(f"the log has only {size} entries", f"存证只有 {size} 条", code="no_such_entry")
+        raise NotFound(
+            f"the log has only {size} entries",
+            f"存证只有 {size} 条",
+            hint=("List them: quanheng log list", "查看存证：quanheng log list"),
+            code="no_such_entry",
+        )
     path = [node.hex() for node in log.consistency(inp.first, size)]
     return {
         "first": inp.first,

@@ -57,6 +57,7 @@ def check(prepared: Prepared) -> None:
         raise Invalid(
             f"the config of {prepared.kind} does not fit its kind: {error}",
             f"{prepared.kind} 的内容不符合该类型：{error}",
+            hint=("Nothing was registered. Correct the content.", "没有登记任何制品。请改正内容。"),
             code="bad_config",
         ) from error
 

@@ -130,7 +130,7 @@ def content_digest(path: Path) -> str:
 
 
 def check_url(session: Session, url: str, *, loopback: bool = True) -> None:
-    """Raise Forbidden unless the URL's host is in the setting `allowed_hosts` or, where `loopback` says so, this one."""
+    """Raise Forbidden unless the host is in the setting `allowed_hosts` or, where `loopback` says so, this one."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
@@ -261,6 +261,7 @@ def _not_one(text: str, takes: Takes, rows: list[Any], fitting: list[Any]) -> Ex
         return Invalid(
             f"{text!r} is a {kinds}, but {wanted} is needed",
             f"{text!r} 是 {kinds}，而这里需要 {wanted}",
+            hint=("List what there is: quanheng artifact list", "查看现有制品：quanheng artifact list"),
             code="wrong_kind",
         )
     return NotFound(

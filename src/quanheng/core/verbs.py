@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from quanheng.core import clock
 from quanheng.core.inputs import Input, Local, Takes, param
+from quanheng.core.session import Session
 from quanheng.core.verb import verb
 from quanheng.errors import Conflict, Invalid, NotFound
 from quanheng.store import JSON
@@ -33,7 +34,15 @@ def workspace_create(ctx: Any, inp: Nothing) -> Any:
     from quanheng.core import log
 
     if log.head().size:
-        raise Conflict("this workspace has begun already", "该工作区已经建立", code="workspace_exists")
+        raise Conflict(
+            "this workspace has begun already",
+            "该工作区已经建立",
+            hint=(
+                "Nothing needs to be done; see: quanheng workspace status",
+                "无需再做；查看：quanheng workspace status",
+            ),
+            code="workspace_exists",
+        )
     return _new_key(ctx, lost=True)
 
 
@@ -167,27 +176,39 @@ class MemberGrant(Input):
 
     label: str = param(..., "Name of the account", "账号名")
     role: Role = param(..., "Role", "角色")
+    everywhere: bool = param(False, "In the whole workspace, not only in this project", "在整个工作区，而不只是本项目")
+
+
+def _reach(session: Session, inp: MemberGrant) -> str | None:
+    """Return the project a role is for; None is the whole workspace, which only its owner may give or take."""
+    if not inp.everywhere:
+        return session.project_id
+    from quanheng.core import permission
+
+    permission.require(session, "own", "member.grant", scope="workspace")
+    return None
 
 
 @verb("member.grant", mode="inline", permission="own", help=("Give an account a role in the project", "授予项目角色"))
 def member_grant(ctx: Any, inp: MemberGrant) -> Any:
-    """Give a role in the session's project."""
+    """Give a role in the session's project, or in the whole workspace."""
     from quanheng.core.models import Membership
 
-    Membership.objects.get_or_create(actor=find_actor(inp.label), project_id=ctx.session.project_id, role=inp.role)
+    reach = _reach(ctx.session, inp)
+    Membership.objects.get_or_create(actor=find_actor(inp.label), project_id=reach, role=inp.role)
 
 
 @verb("member.revoke", mode="inline", permission="own", help=("Take a role away", "收回项目角色"))
 def member_revoke(ctx: Any, inp: MemberGrant) -> Any:
-    """Take a role in the session's project away; the last owner stays."""
+    """Take a role in the session's project, or in the whole workspace, away; the last owner stays."""
     from quanheng.core.models import Membership
 
     actor = find_actor(inp.label)
-    rows = Membership.objects.filter(project_id=ctx.session.project_id, role=inp.role)
+    rows = Membership.objects.filter(project_id=_reach(ctx.session, inp), role=inp.role)
     if inp.role == "owner" and not rows.exclude(actor=actor).exists():
         raise Conflict(
-            "a project keeps at least one owner",
-            "项目至少要有一名 owner",
+            "at least one owner stays",
+            "至少要保留一名 owner",
             hint=("Make somebody else owner first.", "请先把 owner 授予他人。"),
             code="last_owner",
         )
@@ -218,7 +239,12 @@ def token_create(ctx: Any, inp: TokenCreate) -> Any:
     from quanheng.core.session import hash_secret
 
     if not inp.scopes:
-        raise Invalid("a token needs at least one scope", "令牌至少要有一个范围", code="no_scope")
+        raise Invalid(
+            "a token needs at least one scope",
+            "令牌至少要有一个范围",
+            hint=("Name the verbs or permissions that it may use.", "请写明它可以使用的权限。"),
+            code="no_scope",
+        )
     secret = "qh_" + secrets.token_urlsafe(32)
     row = Token.objects.create(
         actor=find_actor(inp.label),
@@ -244,7 +270,12 @@ def token_revoke(ctx: Any, inp: TokenId) -> Any:
     from quanheng.core.models import Token
 
     if not Token.objects.filter(id=inp.id, revoked_at=None).update(revoked_at=clock.now()):
-        raise NotFound(f"there is no token {inp.id!r} in force", f"没有生效中的令牌 {inp.id!r}", code="no_such_token")
+        raise NotFound(
+            f"there is no token {inp.id!r} in force",
+            f"没有生效中的令牌 {inp.id!r}",
+            hint=("List them: quanheng token list", "查看令牌：quanheng token list"),
+            code="no_such_token",
+        )
 
 
 class NameSet(Input):
@@ -382,7 +413,7 @@ class WitnessAdd(Input):
 
     size: int = param(..., "Size of the checkpoint that was seen", "见证的检查点所含条数", ge=1)
     form: Literal["letter", "timestamp"] = param(..., "letter or timestamp", "letter（函件）或 timestamp（时间戳）")
-    token: str = param(..., "The letter's number, or the time-stamp token", "函件编号或时间戳", max_length=20000)
+    proof: str = param(..., "The letter's number, or the time-stamp token", "函件编号或时间戳", max_length=20000)
     date: str = param(..., "Date, YYYY-MM-DD", "日期，YYYY-MM-DD", pattern=r"^\d{4}-\d{2}-\d{2}$")
 
 
@@ -408,8 +439,13 @@ def witness_add(ctx: Any, inp: WitnessAdd) -> Any:
     try:
         day = dt.date.fromisoformat(inp.date)
     except ValueError as error:
-        raise Invalid(f"{inp.date} is not a date", f"{inp.date} 不是有效日期", code="bad_date") from error
-    Witness.objects.create(checkpoint=checkpoint, form=inp.form, token=inp.token, witnessed_on=day, job_id=ctx.job)
+        raise Invalid(
+            f"{inp.date} is not a date",
+            f"{inp.date} 不是有效日期",
+            hint=("Write it as 2026-01-31.", "请写成 2026-01-31 的形式。"),
+            code="bad_date",
+        ) from error
+    Witness.objects.create(checkpoint=checkpoint, form=inp.form, token=inp.proof, witnessed_on=day, job_id=ctx.job)
 
 
 class CaseOpen(Input):

@@ -142,6 +142,7 @@ class Workspace:
 
     def _start(self, create: bool, token: str | None, project: str) -> None:
         from quanheng.core import session
+        from quanheng.core.worker import sweep
 
         fresh = _prepare_folder(self.folder, create)
         self._bind()
@@ -149,6 +150,7 @@ class Workspace:
             if fresh or not is_complete():
                 initialise(self)
         check_version()
+        sweep(self)
         self.session = session.token_session(self, token, project) if token else session.local_session(self, project)
 
     def _bind(self) -> None:

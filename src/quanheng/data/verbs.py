@@ -186,7 +186,11 @@ def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
     sources = []
     for loaded in ctx.many("sources"):
         if not isinstance(loaded.model, Source):
-            raise Invalid(f"{loaded.digest} is no source", f"{loaded.digest} 不是数据来源")
+            raise Invalid(
+                f"{loaded.digest} is no source",
+                f"{loaded.digest} 不是数据来源",
+                hint=("List what there is: quanheng artifact list", "查看现有制品：quanheng artifact list"),
+            )
         _bring(ctx, loaded)
         sources.append(SourceInput(loaded.digest, loaded.model, {lay.title: lay for lay in loaded.layers}))
     result = build(
@@ -256,7 +260,15 @@ def sample_commit(ctx: JobContext, inp: SampleCommit) -> Draft:
         )
     corpus = ctx.one("corpus").model
     if not isinstance(corpus, Corpus) or corpus.totals.documents == 0:
-        raise Conflict("the corpus has no document to sample", "语料中没有可抽取的文档", code="empty_corpus")
+        raise Conflict(
+            "the corpus has no document to sample",
+            "语料中没有可抽取的文档",
+            hint=(
+                "Look at what was dropped and why: quanheng show CORPUS",
+                "请查看哪些内容因何被剔除：quanheng show 语料",
+            ),
+            code="empty_corpus",
+        )
     population = corpus.totals.documents
     n = inp.n or -(-population * inp.percent // 100)
     return Draft(
@@ -373,7 +385,11 @@ def sample_draw(ctx: JobContext, inp: SampleDraw) -> Draft:
     commitment, corpus = ctx.one("commitment"), ctx.one("corpus")
     promise, model = commitment.model, corpus.model
     if not isinstance(promise, SampleCommitment) or not isinstance(model, Corpus):
-        raise NotFound("the commitment names no corpus", "该承诺没有指向语料")
+        raise NotFound(
+            "the commitment names no corpus",
+            "该承诺没有指向语料",
+            hint=("List what there is: quanheng artifact list", "查看现有制品：quanheng artifact list"),
+        )
     seed = sha256_digest(
         canonical_json(["quanheng sample v1", commitment.digest, inp.checkpoint_root, inp.nonce or ""])
     )

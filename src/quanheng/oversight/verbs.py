@@ -210,7 +210,14 @@ def assessment_run(ctx: JobContext, inp: AssessmentRun) -> Draft:
 
     pack = ctx.one("rulepack")
     if not isinstance(pack.model, RulePack):
-        raise Invalid("that is no rule pack", "这不是规则包")
+        raise Invalid(
+            "that is no rule pack",
+            "这不是规则包",
+            hint=(
+                "List them: quanheng artifact list --kind rulepack",
+                "查看规则包：quanheng artifact list --kind rulepack",
+            ),
+        )
     return Draft(assess(pack.model, evidence_of(ctx), rulepack_digest=pack.digest))
 
 

@@ -138,7 +138,12 @@ def _open_bundle(zipped: CanonicalZip) -> Bundle:
             code="not_a_bundle",
         )
     if zipped.size(form.BUNDLE) > MAX_JSON_BYTES:
-        raise Corrupt("bundle.json is too large", "bundle.json 过大", code="bundle_damaged")
+        raise Corrupt(
+            "bundle.json is too large",
+            "bundle.json 过大",
+            hint=("Ask whoever sent it for a fresh copy.", "请向提供方重新索取。"),
+            code="bundle_damaged",
+        )
     data = zipped.read(form.BUNDLE)
     return Bundle(zipped, read_header(data), data)
 

@@ -62,7 +62,7 @@ class Untold(Input):
 
 @pytest.mark.parametrize("name", list(Untold.model_fields))
 def test_a_field_without_help_or_with_a_taken_name_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="lacks its English or Chinese help|has the name of an option"):
+    with pytest.raises(ValueError, match=r"lacks its English or Chinese help|has the name of an option"):
         option_of("t", name, Untold.model_fields[name])
 
 

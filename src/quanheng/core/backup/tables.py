@@ -136,10 +136,7 @@ def _from_json(kind: str, value: JSON) -> Any:
 def load(name: str, columns: Mapping[str, str], stream: BinaryIO) -> tuple[int, str]:
     """Insert the rows that `stream` gives and return how many, and the digest of what was read; Corrupt for others."""
     order = sorted(columns)
-    insert = (
-        f"INSERT INTO {name} ({', '.join(map(_quoted, order))})"
-        f" VALUES ({', '.join(['%s'] * len(order))})"
-    )
+    insert = f"INSERT INTO {name} ({', '.join(map(_quoted, order))}) VALUES ({', '.join(['%s'] * len(order))})"
     digest, count = hashlib.sha256(), 0
     batch: list[list[Any]] = []
     for line in stream:

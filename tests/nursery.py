@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from databases import Place, wait_until
 
@@ -142,7 +142,10 @@ def share(workspace: Any, tell: Teller, dice: random.Random, count: int) -> None
     from quanheng.errors import Conflict, Forbidden
 
     mine: list[str] = []
+    layer_of: dict[str, str] = {}
     for number in range(count):
+        for digest in mine:
+            workspace.objects.verify(layer_of[digest])  # NotFound when collection took what was acknowledged
         if len(mine) > 2 or (mine and dice.random() < 0.4):
             gone = mine.pop(dice.randrange(len(mine)))
             tell.say("?", gone)  # from here on nothing is promised
@@ -161,6 +164,7 @@ def share(workspace: Any, tell: Teller, dice: random.Random, count: int) -> None
             tell.say("!", error.code)
             continue
         mine.append(made)
+        layer_of[made] = layers[0]["digest"]
         tell.say("+", made)
 
 
