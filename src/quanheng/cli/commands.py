@@ -99,7 +99,7 @@ def _kind(option: Option) -> Any:
         "choice": lambda: OneOf(option.choices),
         "pairs": Pair,
         "json": Json,
-        "path": click.Path,
+        "path": lambda: click.Path(readable=False),  # the verb itself tells what cannot be read
     }
     return kinds.get(option.type, lambda: click.STRING)()
 

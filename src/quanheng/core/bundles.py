@@ -232,7 +232,7 @@ def _witnesses(size: int) -> dict[str, bytes]:
                 "checkpoint": row.checkpoint.note,
                 "consistency": [node.hex() for node in log.consistency(row.checkpoint.size, size)],
                 "form": row.form,
-                "token": row.token,
+                "proof": row.token,
                 "date": row.witnessed_on.isoformat(),
             }
         )

@@ -92,7 +92,7 @@ def check_checkpoints(findings: Findings, facts: LogFacts, known: dict[str, byte
     for number, checkpoint, size, form, token, date, job in witnesses:
         what = f"witness {number}"
         call = facts.calls.get(text_of(job))
-        params = {"size": size, "form": text_of(form), "token": text_of(token), "date": text_of(date)}
+        params = {"size": size, "form": text_of(form), "proof": text_of(token), "date": text_of(date)}
         if checkpoint not in ids:
             findings.problem("witness", what, "its checkpoint is gone", "对应的检查点已不存在")
         elif call is None or params_digest(params, call.name, call.again) != call.params_digest:
