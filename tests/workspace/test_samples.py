@@ -117,3 +117,42 @@ def test_per_cent_is_rounded_up_and_all_is_the_most(workspace: Any, corpus: str)
     part = workspace.load(workspace.sample.commit(corpus=corpus, purpose="keyword", percent=11).digest).model
     whole = workspace.load(workspace.sample.commit(corpus=corpus, purpose="keyword", n=4000).digest).model
     assert (part.n, whole.n) == (5, 40)
+
+
+def assess(workspace: Any, corpus: str, **given: Any) -> Any:
+    pack = workspace.rulepack.register(file="shipped:oversight/rules/packs/tc260-003-2024.json")
+    return workspace.load(workspace.assessment.run(rulepack=pack.digest, corpus=corpus, **given).digest).model
+
+
+def review(workspace: Any, tmp_path: Path, sample: str, verdicts: dict[int, str], reviewer: str) -> str:
+    """Return human verdicts on the items of a sample, by their place in it."""
+    ids = [row["id"] for row in workspace.load(sample).rows("items.jsonl")]
+    lines = ["id,verdict", *(f"{ids[place]},{verdict}" for place, verdict in verdicts.items())]
+    file = tmp_path / f"{reviewer}.csv"
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    return str(workspace.verdicts.enter(subject=sample, file=str(file), reviewer=reviewer).digest)
+
+
+def test_verdicts_left_out_by_the_assessor_count_all_the_same(workspace: Any, corpus: str, tmp_path: Path) -> None:
+    sample = workspace.sample.draw(commitment=commit(workspace, corpus)).digest
+    entered = review(workspace, tmp_path, sample, {i: "pass" if i else "fail" for i in range(10)}, "team-a")
+    assert entered in {use.verdicts for use in assess(workspace, corpus).judges}
+
+
+def test_items_left_without_a_verdict_cannot_pass(workspace: Any, corpus: str, tmp_path: Path) -> None:
+    sample = workspace.sample.draw(commitment=commit(workspace, corpus, 40)).digest
+    review(workspace, tmp_path, sample, dict.fromkeys(range(30), "pass"), "team-a")
+    rules = {result.rule: result for result in assess(workspace, corpus).results}
+    rule = rules["ASS-COR-01"]
+    assert rule.verdict == "pending"
+    review(workspace, tmp_path, sample, dict.fromkeys(range(40), "pass"), "team-b")
+    rules = {result.rule: result for result in assess(workspace, corpus).results}
+    assert (rules["ASS-COR-01"].k.value, rules["ASS-COR-01"].n.value) == (40, 40)
+
+
+def test_a_withdrawn_draw_is_still_counted(workspace: Any, corpus: str) -> None:
+    first = workspace.sample.draw(commitment=commit(workspace, corpus, 10)).digest
+    workspace.sample.draw(commitment=commit(workspace, corpus, 11))
+    workspace.artifact.withdraw(artifact=first, reason="personal data found")
+    assessment = assess(workspace, corpus)
+    assert ([draw.draw_no for draw in assessment.draws], assessment.withdrawn_draws) == ([2], 1)

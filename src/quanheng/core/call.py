@@ -53,7 +53,7 @@ def call(
     check_permission(session, verb, value, detach=detach)
     plan = retry_locked(lambda: make_plan(session, verb, value, as_name=as_name, again=again))
     if verb.cache and not again:
-        found = jobs.outputs_by_key(plan.key, session.project_id)
+        found = reusable(session, verb, jobs.outputs_by_key(plan.key, session.project_id))
         if found:
             listener("cached", {"verb": name, "outputs": list(found)})
             _keep_name(session, plan, found)
@@ -67,6 +67,15 @@ def said(verb: Verb, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the caller said, without the fields that only `prepare` may fill."""
     filled = {name for name, field in verb.input.model_fields.items() if is_filled(field)}
     return {name: value for name, value in data.items() if name not in filled}
+
+
+def reusable(session: Session, verb: Verb, found: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the outputs found that the verb lets a later call take."""
+    if verb.reuse is None or not found:
+        return found
+    from quanheng.core.artifacts import load_digest
+
+    return tuple(digest for digest in found if verb.reuse(load_digest(session, digest).model))
 
 
 def check_permission(session: Session, verb: Verb, value: Any, *, detach: bool = False) -> None:

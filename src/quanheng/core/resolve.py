@@ -144,6 +144,13 @@ def check_url(session: Session, url: str, *, loopback: bool = True) -> None:
             hint=("Example: http://127.0.0.1:8080/v1", "例如：http://127.0.0.1:8080/v1"),
             code="bad_url",
         )
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise Invalid(
+            "an address that is kept may hold no user, password, query or fragment",
+            "要留存的地址不能含有用户名、密码、查询串或片段",
+            hint=("Give the plain address; keys come from the environment.", "请只写地址；密钥从环境变量读取。"),
+            code="url_with_secret",
+        )
     if (loopback and host in ("127.0.0.1", "::1", "localhost")) or host in session.workspace.settings.allowed_hosts:
         return
     raise Forbidden(

@@ -42,6 +42,7 @@ class Verb:
     makes: tuple[str, ...]
     prepare: Callable[[Session, Any], Any] | None
     scope: Literal["project", "workspace"]
+    reuse: Callable[[Any], bool] | None = None
 
     @property
     def reference(self) -> str:
@@ -76,11 +77,13 @@ def verb(
     makes: tuple[str, ...] = (),
     prepare: Callable[[Session, Any], Any] | None = None,
     scope: Literal["project", "workspace"] = "project",
+    reuse: Callable[[Any], bool] | None = None,
 ) -> Callable[[F], F]:
     """Register a function as the verb `name`; its second parameter's annotation is the input model.
 
     cache: only cacheable verbs are found by key; such a body must depend on its inputs and parameters alone.
     version: raise it when the output for the same input changes. makes: the kinds it leaves.
+    reuse: says of an output's model whether a later call may take it; None takes all.
     prepare: runs in the parent with the database before the key is computed and returns the completed input.
     """
 
@@ -88,7 +91,18 @@ def verb(
         if name in VERBS or name in QUERIES:
             raise ValueError(f"{name} is registered twice")
         VERBS[name] = Verb(
-            name, _input_of(function), mode, cache, version, permission, Text(*help), function, makes, prepare, scope
+            name,
+            _input_of(function),
+            mode,
+            cache,
+            version,
+            permission,
+            Text(*help),
+            function,
+            makes,
+            prepare,
+            scope,
+            reuse,
         )
         return function
 

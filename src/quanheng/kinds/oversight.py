@@ -324,4 +324,6 @@ class Assessment(Kind):
     overall: Verdict
     self_drawn: bool
     draws: tuple[Draw, ...] = ()
+    #: Samples of the corpus that were drawn and then withdrawn; they can no longer be read, but they were drawn.
+    withdrawn_draws: Count = 0
     judges: tuple[JudgeUse, ...] = ()

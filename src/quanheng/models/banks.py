@@ -17,7 +17,7 @@ from quanheng.store import canonical_json
 def read_questions(path: Path) -> list[Question]:
     """Return the questions of a JSONL file; Invalid names the line that is wrong, doubled, or missing altogether."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
         raise NotFound(
             f"there is no file {path}",

@@ -132,7 +132,8 @@ def endpoint_register(ctx: JobContext, inp: EndpointRegister) -> Draft:
     model = ctx.one("model").model
     assert isinstance(model, LanguageModel)  # noqa: S101 - Takes has checked the kind
     if model.weights == demo_model().weights:
-        return Draft(demo_endpoint())
+        demo = demo_endpoint()
+        return Draft(demo.model_copy(update={"system_prompt": inp.system_prompt}) if inp.system_prompt else demo)
     return Draft(
         Endpoint(
             model=model.name,
@@ -207,6 +208,7 @@ class ResponsesGenerate(Input):
     permission="build",
     cache=True,
     makes=("responses/v1",),
+    reuse=lambda model: model.failed == 0,  # what failed is asked again, what was answered is not
     help=("Ask an endpoint the questions of a bank; no question twice", "用题库向端点提问；同一问题不会重复提问"),
 )
 def responses_generate(ctx: JobContext, inp: ResponsesGenerate) -> Draft:

@@ -63,7 +63,10 @@ def assessment_report(session: Session, inp: AssessmentReport) -> Any:
     return {"path": inp.to, "bytes": len(data)}
 
 
-@query("assessment.bundle", help=("Write the evidence bundle of an assessment", "导出评估的证明材料包"))
+@query("assessment.bundle", help=(
+        "Write the evidence bundle of an assessment; without --sealed it holds all contents, raw sources too",
+        "导出评估的证明材料包；不加 --sealed 时含全部内容，包括未遮盖的原始来源",
+    ))
 def assessment_bundle(session: Session, inp: AssessmentBundle) -> Any:
     """Write the bundle with the report inside and return path, size, fingerprint and root."""
     from quanheng.core.artifacts import load

@@ -178,22 +178,38 @@ class AssessmentRun(Input):
     verdicts: Annotated[list[str], Takes("verdicts")] = param([], "Verdicts", "判定结论")
     sources: Annotated[list[str], Takes("source"), Filled()] = param([], "Sources of the corpus", "训练数据的来源")
     samples: Annotated[list[str], Takes("sample"), Filled()] = param([], "Every sample drawn", "抽取过的全部样本")
+    withdrawn_draws: Annotated[int, Filled()] = param(0, "Samples drawn and withdrawn", "抽取后又撤回的样本数")
 
 
 def complete_assessment(session: Session, inp: AssessmentRun) -> AssessmentRun:
-    """Fill in what an assessor may not choose: the corpus' sources and every sample ever drawn from it here."""
+    """Fill in what an assessor may not choose: the corpus' sources, every sample drawn from it in this project, and
+    every verdict on those samples and on the answers.
+    """
     from quanheng.core.lineage import ancestors, descendants
     from quanheng.core.models import Artifact
     from quanheng.core.resolve import find_artifact
 
-    if inp.corpus is None:
-        return inp
-    corpus = find_artifact(session, inp.corpus, Takes("corpus"))
-    sources = [step.digest for step in ancestors(corpus, 1) if step.kind.startswith("source/")]
-    drawn = {step.digest for step in descendants(corpus) if step.kind.startswith("sample/")}
-    visible = Artifact.objects.filter(digest__in=drawn, placement__project_id=session.project_id, withdrawn_at=None)
-    samples = sorted(visible.values_list("digest", flat=True))
-    return inp.model_copy(update={"corpus": corpus, "sources": sources, "samples": samples})
+    update: dict[str, Any] = {}
+    judged = [find_artifact(session, name, Takes("responses")) for name in inp.responses]
+    if inp.corpus is not None:
+        corpus = find_artifact(session, inp.corpus, Takes("corpus"))
+        drawn = {step.digest for step in descendants(corpus) if step.kind.startswith("sample/")}
+        here = Artifact.objects.filter(digest__in=drawn, placement__project_id=session.project_id)
+        samples = sorted(here.filter(withdrawn_at=None).values_list("digest", flat=True))
+        update = {
+            "corpus": corpus,
+            "sources": [step.digest for step in ancestors(corpus, 1) if step.kind.startswith("source/")],
+            "samples": samples,
+            "withdrawn_draws": here.exclude(withdrawn_at=None).count(),
+        }
+        judged += samples
+    given = [find_artifact(session, name, Takes("verdicts")) for name in inp.verdicts]
+    found = {step.digest for digest in judged for step in descendants(digest, 1) if step.kind.startswith("verdicts/")}
+    further = Artifact.objects.filter(
+        digest__in=found - set(given), placement__project_id=session.project_id, withdrawn_at=None
+    )
+    update["verdicts"] = [*dict.fromkeys(given), *sorted(further.values_list("digest", flat=True))]
+    return inp.model_copy(update=update)
 
 
 @verb(
@@ -218,7 +234,8 @@ def assessment_run(ctx: JobContext, inp: AssessmentRun) -> Draft:
                 "查看规则包：quanheng artifact list --kind rulepack",
             ),
         )
-    return Draft(assess(pack.model, evidence_of(ctx), rulepack_digest=pack.digest))
+    found = assess(pack.model, evidence_of(ctx), rulepack_digest=pack.digest, withdrawn_draws=inp.withdrawn_draws)
+    return Draft(found)
 
 
 def evidence_of(ctx: JobContext) -> Evidence:

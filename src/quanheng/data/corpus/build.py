@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import cast
 
-from quanheng.data.corpus.cards import card, croissant
+from quanheng.data.corpus.cards import REASONS, card, croissant
 from quanheng.data.corpus.lines import excerpt
 from quanheng.data.corpus.shards import DATA_COLUMNS, DECISION_COLUMNS, ShardWriter, parquet_rows
 from quanheng.data.corpus.tally import SourceTally, Tally
@@ -175,12 +175,12 @@ def _nothing_kept(tally: Tally) -> None:
     dropped = Counter[DropReason]()
     for source in tally.sources:
         dropped.update(source.dropped)
-    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))
     broken = sum(source.broken for source in tally.sources)
-    found = f"{reasons or 'no documents'}; broken rows {broken}"
+    en = ", ".join(f"{REASONS[reason][1]} {count}" for reason, count in sorted(dropped.items()))
+    zh = "、".join(f"{REASONS[reason][0]} {count}" for reason, count in sorted(dropped.items()))
     raise Invalid(
-        f"no document was kept: {found}",
-        f"没有保留任何文档：{found}",
+        f"no document was kept: {en or 'none was read'}; broken rows {broken}",
+        f"没有保留任何文档：{zh or '没有读到文档'}；损坏的行 {broken}",
         hint=(
             "Check format, encoding and text field of the sources, or loosen the recipe.",
             "请检查来源的格式、编码和正文字段，或放宽配方。",

@@ -28,7 +28,8 @@ _STEPS = {
     "deduplicate": ("去重", "deduplicate"),
     "filter": ("关键词过滤", "filter by terms"),
 }
-_REASONS = {
+#: Why a document was dropped, in Chinese and in English.
+REASONS = {
     "too_short": ("过短", "too short"),
     "too_long": ("过长", "too long"),
     "mostly_symbols": ("以符号为主", "mostly symbols"),
@@ -119,7 +120,7 @@ def _funnel(funnel: Sequence[FunnelStep], at: int) -> list[str]:
     for step in funnel:
         name = _STEPS[step.step][at]
         if step.reason is not None and step.step == "drop":
-            name += ("：", ": ")[at] + _REASONS[step.reason][at]
+            name += ("：", ": ")[at] + REASONS[step.reason][at]
         fewer = step.documents_before - step.documents_after
         rows.append((name, step.documents_after, fewer, step.characters_after))
     return [("## 处理过程", "## What was done")[at], "", *_table(head, rows)]

@@ -23,7 +23,7 @@ def read_lexicon(path: str | Path, *, title: str, version: str, owner: str, note
     """
     terms: list[LexiconTerm] = []
     lines_of: dict[str, int] = {}
-    for number, line in enumerate(_text(Path(path)).splitlines(), start=1):
+    for number, line in enumerate(_text(Path(path)).split("\n"), start=1):
         if not line.strip():
             continue
         term = _term(line, number)

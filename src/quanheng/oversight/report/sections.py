@@ -175,10 +175,12 @@ def drawn(assessment: Assessment, tongue: Tongue) -> Html:
     ]
     heads = [tongue("purpose"), tongue("drawn_of"), tongue("draw_no"), tongue("drawn_by"), tongue("samples")]
     first = grid(heads, draws, numeric=(1, 2)) if draws else el("p", tongue("no_samples"), class_="small")
+    gone = assessment.withdrawn_draws
+    note = el("p", tongue("withdrawn_draws").format(number(gone)), class_="small") if gone else None
     judges: list[list[Child]] = [_judge_row(use, tongue) for use in assessment.judges]
     heads = [tongue("judged"), tongue("judge"), tongue("count"), tongue("unjudged"), tongue("validation")]
     second = grid(heads, judges, numeric=(2, 3)) if judges else el("p", tongue("no_verdicts"), class_="small")
-    return section(tongue("drawn_title"), first, second)
+    return section(tongue("drawn_title"), first, note, second)
 
 
 _PURPOSES = ("manual", "keyword", "classifier", "source")

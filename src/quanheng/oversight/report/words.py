@@ -61,7 +61,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "witness": ("外部见证", "Outside witness"),
     "no_witness": ("无外部见证", "no outside witness"),
     "no_proof": ("尚未签名存证。", "Not yet under a signed checkpoint."),
-    "verify_offline": ("任何人可离线核验，无需安装本平台：", "Anyone can verify offline, without this platform:"),
+    "verify_offline": ("任何人可离线核验，只需 quanheng 软件包：", "Anyone can verify offline, with this package alone:"),
     "assessment": ("评估", "Assessment"),
     "sources": ("来源", "Sources"),
     "samples": ("样本", "Samples"),
@@ -144,6 +144,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "At least one sample is self-drawn: the nonce did not come from outside the team, "
         "so drawing again until it suited cannot be ruled out.",
     ),
+    "withdrawn_draws": ("另有 {} 次抽样在抽取后被撤回。", "{} further draws were withdrawn after they were drawn."),
     "no_samples": ("尚未抽取样本。", "No sample has been drawn."),
     "no_verdicts": ("尚无封存的判定。", "No verdicts are sealed yet."),
     "purpose_manual": ("人工抽检", "manual sample"),

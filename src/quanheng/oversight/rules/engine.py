@@ -41,7 +41,9 @@ NOT_DECISIVE = note(
 )
 
 
-def assess(rulepack: RulePack, evidence: Evidence, *, rulepack_digest: str | None = None) -> Assessment:
+def assess(
+    rulepack: RulePack, evidence: Evidence, *, rulepack_digest: str | None = None, withdrawn_draws: int = 0
+) -> Assessment:
     """Return every rule of `rulepack` measured on `evidence`, the tally, and the overall verdict."""
     results = tuple(measure(rule, evidence) for rule in rulepack.rules)
     return Assessment(
@@ -58,6 +60,7 @@ def assess(rulepack: RulePack, evidence: Evidence, *, rulepack_digest: str | Non
         overall=overall(results),
         self_drawn=any(sample.kind.self_drawn for sample in evidence.samples),
         draws=_draws(evidence),
+        withdrawn_draws=withdrawn_draws,
         judges=_judges(evidence),
     )
 

@@ -16,6 +16,8 @@ from quanheng.kinds.oversight import Bound, Threshold, Verdict
 from quanheng.stats.binomial import allowed_k, bound_lower, bound_upper, decimal_text, float_text, required_k
 
 CONFIDENCE = Fraction(95, 100)
+#: Bounds are right to this much, so that one which only touches the threshold misses nothing: 0 of 1 against 95 %.
+ACCURACY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def decide(k: int, n: int, threshold: Threshold, *, min_n: int | None = None) ->
     limit = Fraction(threshold.num, threshold.den)
     passes = k * threshold.den >= threshold.num * n if at_least else k * threshold.den <= threshold.num * n
     lower, upper = bound_lower(k, n, CONFIDENCE), bound_upper(k, n, CONFIDENCE)
-    clear = not passes and (upper < limit if at_least else lower > limit)
+    clear = not passes and (upper < float(limit) - ACCURACY if at_least else lower > float(limit) + ACCURACY)
     own = (lower < limit) if at_least else (upper > limit)
     verdict: Verdict
     if min_n is not None and n < min_n:

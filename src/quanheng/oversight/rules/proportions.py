@@ -71,7 +71,8 @@ def proportion(rule: Rule, evidence: Evidence) -> Finding:
     if population and rule.kind == "prop_lower_fpc" and finding.k and finding.n and finding.n.value <= population:
         details.append(_finite(finding.k.value, finding.n.value, population))
     notes = (*finding.notes, *circumstances(verdicts, evidence))
-    return replace(finding, notes=notes, details=(*finding.details, *details))
+    finding = replace(finding, notes=notes, details=(*finding.details, *details))
+    return without_gaps(rule, finding, unjudged_items(rule, share.table, evidence))
 
 
 @measures("prop_upper_worst")
@@ -91,6 +92,8 @@ def worst_source(rule: Rule, evidence: Evidence) -> Finding:
     finding = judged[worst]
     notes = (*finding.notes, *circumstances(verdicts, evidence))
     notes = (*notes, *_thin_sources(rule, judged, titles))
+    finding = without_gaps(rule, replace(finding, notes=notes), unjudged_items(rule, table, evidence))
+    notes = finding.notes
     unseen = _unseen_sources(evidence, set(judged), titles)
     if unseen and finding.verdict != "fails":
         zh, en = "、".join(unseen), ", ".join(unseen)
@@ -100,6 +103,35 @@ def worst_source(rule: Rule, evidence: Evidence) -> Finding:
             finding, verdict="pending", follows=False, notes=notes, details=(*details, line), need=finding.need or need
         )
     return replace(finding, notes=notes, details=details)
+
+
+def unjudged_items(rule: Rule, table: Tabulated, evidence: Evidence) -> int:
+    """Return how many items of the sample or of the answers have no verdict that counts."""
+    subject = table.verdicts.kind.subject
+    sample, answers = evidence.sample(subject), evidence.answers(subject)
+    size = sample.kind.n if sample else answers.kind.asked if answers else 0
+    return max(0, size - share_of(rule, table).n.value)
+
+
+def without_gaps(rule: Rule, finding: Finding, gaps: int) -> Finding:
+    """Return the finding; one that conforms stays so only if it would with every item without a verdict against it.
+
+    Otherwise whoever leaves out what fails would pass.
+    """
+    if not gaps or finding.verdict != "conforms" or finding.k is None or finding.n is None:
+        return finding
+    threshold, n = threshold_of(rule), finding.n.value + gaps
+    against = finding.k.value + (gaps if threshold.form == "at_most" else 0)
+    left, right = against * threshold.den, threshold.num * n
+    if left >= right if threshold.form == "at_least" else left <= right:
+        return finding
+    gap = note(
+        "items_without_verdict",
+        f"{gaps:,} drawn items have no verdict; counted against it, the share would not pass.",
+        f"抽到的条目中有 {gaps:,} 条没有判定；若都按不利计，则达不到阈值。",
+    )
+    need = Need(code="review", amount=gaps, en="Judge the remaining items.", zh="补齐其余条目的判定。")
+    return replace(finding, verdict="pending", follows=False, notes=(*finding.notes, gap), need=finding.need or need)
 
 
 def found(rule: Rule, share: Share, min_n: int | None) -> Finding:
@@ -144,9 +176,9 @@ def weigh_judge(finding: Finding, decision: Decision, judge: Judge, threshold: T
             return noted
         need = Need(
             code="review",
-            amount=200,
-            en="Have at least 200 items of each verdict judged by two people, to measure the machine judge.",
-            zh="每类判定至少 200 条由两人复核，以测定机器判定的误差。",
+            amount=finding.n.value if finding.n else 0,
+            en="Have the items judged by people (quanheng verdicts enter); measuring a machine judge comes later.",
+            zh="由人工判定并录入（quanheng verdicts enter）；机器判定的误差测定尚未提供。",
         )
         return replace(noted, verdict="pending", follows=False, need=finding.need or need)
     corrected = corrected_share(finding, judge)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quanheng.kinds.base import Rate
-from quanheng.kinds.oversight import Result, Rule
+from quanheng.kinds.oversight import Judge, Result, Rule
 from quanheng.oversight.rules import Evidence, load
 from quanheng.oversight.rules.engine import measure
 from quanheng.oversight.rules.proportions import required_items
@@ -187,3 +187,20 @@ def test_of_sources_without_a_failure_the_smallest_is_worst(kit: Kit) -> None:
     judged = kit.verdicts("corpus", {(big.digest, "pass"): 500, (small.digest, "pass"): 100})
     result = measure(RULES["COR-SRC-02"], Evidence(sources=(big, small), verdicts=(judged,)))
     assert result.n and result.n.value == 100
+
+
+def test_whoever_leaves_out_what_fails_does_not_pass(kit: Kit) -> None:
+    """40 of 100 fail 5 %; 60 passes alone must not conform."""
+    source = kit.source()
+    sample = kit.sample(n=100, population=1000)
+    human = Judge(type="human", method="manual", name="team-a", version="1")
+    cells = {(source.digest, "fail"): 40, (source.digest, "pass"): 60}
+    whole = kit.verdicts("corpus", cells, judge=human, subject=sample.digest)
+    part = kit.verdicts("corpus", {(source.digest, "pass"): 60}, judge=human, subject=sample.digest)
+    judged = {
+        name: measure(RULES["COR-SRC-02"], Evidence(sources=(source,), samples=(sample,), verdicts=(found,)))
+        for name, found in (("whole", whole), ("part", part))
+    }
+    assert judged["whole"].verdict == "fails"
+    assert judged["part"].verdict == "pending"
+    assert judged["part"].has("items_without_verdict")
