@@ -20,6 +20,8 @@ CONFIDENCE = Fraction(95, 100)
 _HALVINGS = 60
 #: Terms smaller than the largest by this factor cannot change a double.
 _NEGLIGIBLE = math.exp(-45.0)
+#: Two probabilities closer than this, relatively, may be equal: log-gamma loses about four digits of sixteen.
+_TIE = 1e-9
 
 
 def _check(k: int, n: int, confidence: Fraction | float) -> float:
@@ -151,7 +153,12 @@ def finite_bound_lower(k: int, n: int, population: int, confidence: Fraction | f
     low, high = k, population - (n - k)
     while low < high:
         middle = (low + high) // 2
-        if _hypergeometric_tail(k, n, middle, population) > alpha:
+        tail = _hypergeometric_tail(k, n, middle, population)
+        if abs(tail - alpha) <= _TIE * alpha:  # as good as equal in floats: only integers can tell
+            above = _exact_tail(k, n, middle, population) > 1 - Fraction(confidence).limit_denominator(10**9)
+        else:
+            above = tail > alpha
+        if above:
             high = middle
         else:
             low = middle + 1
@@ -161,6 +168,13 @@ def finite_bound_lower(k: int, n: int, population: int, confidence: Fraction | f
 def finite_bound_upper(k: int, n: int, population: int, confidence: Fraction | float = CONFIDENCE) -> int:
     """Return the greatest number of successes in the population that k of a sample of n is compatible with."""
     return population - finite_bound_lower(n - k, n, population, confidence)
+
+
+def _exact_tail(k: int, n: int, marked: int, population: int) -> Fraction:
+    """Return P(X >= k) as `_hypergeometric_tail` does, exactly."""
+    first, last = max(k, n - (population - marked), 0), min(n, marked)
+    ways = sum(math.comb(marked, i) * math.comb(population - marked, n - i) for i in range(first, last + 1))
+    return Fraction(ways, math.comb(population, n))
 
 
 def _hypergeometric_tail(k: int, n: int, marked: int, population: int) -> float:

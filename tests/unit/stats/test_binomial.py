@@ -93,6 +93,12 @@ def brute_finite_lower(k: int, n: int, population: int) -> int:
     raise AssertionError("no number of marked items is compatible")
 
 
+def test_a_tail_of_exactly_five_per_cent_is_a_tie_that_floats_cannot_tell() -> None:
+    """C(4, 2) / C(16, 2) = 6 / 120: not more than 5 %, so 4 marked items are ruled out."""
+    assert finite_bound_lower(2, 2, 16) == 5
+    assert finite_bound_upper(0, 2, 16) == 11
+
+
 @given(st.integers(1, 30), st.data())
 def test_the_finite_bound_against_exact_fractions(population: int, data: st.DataObject) -> None:
     n = data.draw(st.integers(1, population))
