@@ -145,6 +145,53 @@ def test_every_read_answers_in_both_languages_and_as_json(qh: Command, words: st
     assert qh("--json", *line).data is not None
 
 
+def test_names_that_are_nearly_right_and_names_with_their_kind(qh: Command) -> None:
+    qh("files", "register", "a.txt", "t", "--as", "first")
+    for wrong in ("flies:first", "files:frist", "frist"):
+        assert "first" in qh("show", wrong, "--lang", "en").err.partition("Did you mean: ")[2], wrong
+    moves = qh("name", "history", "files:first", "--json").data
+    assert moves == qh("name", "history", "first", "--json").data != []
+    assert qh("name", "history", "corpus:first", "--json").data == []
+
+
+def test_settings_are_not_set_by_a_command(qh: Command) -> None:
+    for word in ("set", "language"):
+        ran = qh("config", word, "--lang", "en")
+        assert ran.code == 2 and "quanheng.toml" in ran.err and "QUANHENG_" in ran.err
+
+
+def test_the_demonstration_looks_before_it_makes_a_folder(qh_alone: Command, tmp_path: Path) -> None:
+    closed = "http://127.0.0.1:9/v1"  # discard: nobody listens
+    for given, code in (
+        (("--source", "nowhere"), "no_such_path"),
+        (("--model-url", closed, "--model-name", "m"), "endpoint_down"),
+        (("--model-url", "https://models.example/v1", "--model-name", "m"), "host_not_allowed"),
+    ):
+        assert qh_alone("demo", "--to", "new", *given, "--json").data["error"]["code"] == code
+        assert not (tmp_path / "new").exists()
+
+
+PRINTED = (
+    "log show 0", "checkpoint list", "project list", "member list", "user list", "token list", "case types",
+    "workspace status", "key list", "job list", "name history k",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", PRINTED)
+def test_every_name_on_a_screen_is_a_word_of_the_language(qh: Command, words: str) -> None:
+    from quanheng.cli.labels import LABELS
+
+    def names(value: Any) -> set[str]:
+        if isinstance(value, list):
+            return {name for item in value for name in names(item)}
+        if not isinstance(value, dict) or {"en", "zh"} <= set(value):
+            return set()
+        inside = {name for key, item in value.items() if key != "states" for name in names(item)}
+        return set(value) | inside
+
+    assert sorted(names(qh(*words.split(), "--json").data) - set(LABELS)) == []
+
+
 def test_the_log_and_its_proofs(qh: Command) -> None:
     qh("files", "register", "a.txt", "t")
     head = qh("log", "--json").data
@@ -273,7 +320,7 @@ def test_a_flow_from_a_file_says_its_steps_and_does_nothing_twice(qh: Command, h
     shown = qh("flow", "show", "two.toml", "--lang", "en").out
     assert "files register" in shown and "title" in shown
     ran = qh("flow", "run", "two.toml", "--param", "title=0.5")
-    assert ran.code == 0 and "[1/1] files register · " in ran.err and "已生成 files/v1" in ran.out
+    assert ran.code == 0 and "[1/1] files register (one) · " in ran.err and "已生成 files/v1" in ran.out
     digest = qh("artifact", "list", "--json").data["rows"][0]["digest"]
     assert qh("show", digest, "--json").data["config"]["title"] == "0.5"  # a fraction stays decimal text
     again = qh("flow", "run", "two.toml", "--param", "title=0.5")
@@ -335,6 +382,8 @@ def test_migrate_makes_a_workspace_only_where_nothing_is(qh_alone: Command, tmp_
     (tmp_path / "other" / "file").touch()
     refused = qh_alone("migrate", "other")
     assert refused.code == 3 and sorted(os.listdir(tmp_path / "other")) == ["file"]
+    assert "不是空文件夹，也不是工作区" in refused.err
+    assert "quanheng -w second source register" in qh_alone("-w", "second", "migrate").out
 
 
 def test_migrate_applies_what_an_older_release_lacks(qh_alone: Command, tmp_path: Path) -> None:

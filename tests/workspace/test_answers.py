@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from unit.models.endpoints.loopback import Told, completion, serve
 
 QUESTIONS = [

@@ -13,7 +13,7 @@ import pytest
 from calling import count, entries, on, other_session, run_sql
 
 from databases import Place
-from quanheng.core import call, clock, jobs, runner, verb
+from quanheng.core import call, clock, flow, jobs, runner, verb
 from quanheng.errors import Cancelled, Conflict, Forbidden, Invalid, NotFound, QuanhengError
 
 # ---------------------------------------------------------------- one entry for every end
@@ -83,6 +83,22 @@ def test_a_child_that_is_killed_leaves_one_entry(workspace: Any, many: Path, mon
     monkeypatch.setattr(runner.subprocess, "Popen", lambda *a, **k: started.append(real(*a, **k)) or started[-1])
     with pytest.raises(QuanhengError, match="ended without a word") as caught:
         workspace.files.register(path=str(many), title="t", listener=on("progress", lambda data: started[0].kill()))
+    assert caught.value.code == "child_lost"
+    assert [(e["outcome"], e["code"]) for e in entries(workspace)[1:]] == [("failed", "child_lost")]
+
+
+@pytest.mark.parametrize("last", [b'{"event": "progr', b'{"event": "log", "en": "\xe6\x9d', b"[1, 2"])
+def test_a_child_that_dies_in_the_middle_of_a_line_ends_its_job(
+    workspace: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, last: bytes
+) -> None:
+    real = runner._read
+
+    def cut(stream: Any, messages: Any) -> None:
+        real([b'{"event": "progress", "done": 1, "total": 2}\n', last], messages)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(runner, "_read", cut)
+    with pytest.raises(QuanhengError, match="ended without a word") as caught:
+        workspace.files.register(path=str(folder), title="t")
     assert caught.value.code == "child_lost"
     assert [(e["outcome"], e["code"]) for e in entries(workspace)[1:]] == [("failed", "child_lost")]
 
@@ -246,6 +262,39 @@ def test_a_flow_runs_its_steps_and_a_second_time_does_nothing(workspace: Any, fo
     with pytest.raises(NotFound):
         workspace.flow.run(file=str(path), params={"folder": "/no/such"})
     assert [(e["verb"], e["outcome"]) for e in entries(workspace)[3:]] == [("flow.run", "failed")]
+
+
+def test_a_fault_in_a_flow_leaves_one_entry(
+    workspace: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        f'[[step]]\nid = "a"\nverb = "files.register"\nwith = {{ path = "{folder}", title = "t" }}\n', "utf-8"
+    )
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(flow, "_shape", broken)
+    with pytest.raises(QuanhengError, match="ZeroDivisionError: a fault") as caught:
+        workspace.flow.run(file=str(path))
+    assert caught.value.code == "body_failed"
+    ends = [(e["verb"], e["outcome"], e["code"]) for e in entries(workspace)[1:]]
+    assert ends == [("flow.run", "failed", "body_failed")]
+
+
+@pytest.mark.parametrize("items", ["abc", 3, {"a": 1}, None])
+def test_each_takes_a_list(workspace: Any, folder: Path, tmp_path: Path, items: Any) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[params]\nitems = []\n[[step]]\nid = "a"\nverb = "files.register"\neach = "$items"\n'
+        f'with = {{ path = "{folder}", title = "$item" }}\n',
+        "utf-8",
+    )
+    with pytest.raises(Invalid, match="is not a list"):
+        workspace.flow.run(file=str(path), params={"items": items})
+    assert [(e["verb"], e["code"]) for e in entries(workspace)[1:]] == [("flow.run", "bad_flow")]
+    assert len(workspace.flow.run(file=str(path), params={"items": ["a", "b"]}).outputs) == 2
 
 
 # ---------------------------------------------------------------- the log's time

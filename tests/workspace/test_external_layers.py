@@ -6,12 +6,14 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quanheng.core.backup import backup
 from quanheng.core.fsck import fsck
-from quanheng.errors import Corrupt, Forbidden, Unavailable
+from quanheng.errors import Corrupt, Forbidden, NotFound, Unavailable
 
 TEXT = "\n".join(f"第{i}篇日记：清晨下了小雨，院子里的花开了{i}朵。" for i in range(20)).encode()
 
@@ -99,6 +101,29 @@ def test_fsck_tells_gone_from_changed(workspace: Any, shelf: Shelf) -> None:
     shelf.content = None
     report = fsck(workspace)
     assert report.ok and "external_unreachable" in {note.code for note in report.notes}
+
+
+@pytest.mark.parametrize("local_first", [False, True])
+def test_one_layer_here_and_elsewhere_is_needed_here(
+    workspace: Any, shelf: Shelf, tmp_path: Path, local_first: bool
+) -> None:
+    def local() -> None:
+        (tmp_path / "diary.txt").write_bytes(TEXT)
+        workspace.files.register(path=str(tmp_path / "diary.txt"), title="日记")
+
+    def external() -> None:
+        workspace.artifact.register_many(items=[external_source(shelf.url)])
+
+    for register in (local, external) if local_first else (external, local):
+        register()
+    report = fsck(workspace)
+    assert report.ok and report.counts["external"] == 0
+    backup(workspace, tmp_path / "whole.zip")
+    workspace.objects.path("sha256:" + hashlib.sha256(TEXT).hexdigest()).unlink()
+    assert {problem.code for problem in fsck(workspace).problems} == {"object_missing"}
+    with pytest.raises(NotFound):
+        backup(workspace, tmp_path / "half.zip")
+    assert not (tmp_path / "half.zip").exists()
 
 
 def test_gone_is_unavailable(workspace: Any, shelf: Shelf) -> None:

@@ -221,6 +221,38 @@ def test_a_token_cannot_queue_a_flow(place: Place, workspace: Any, tmp_path: Pat
     assert Job.objects.count() == size + 1 and Job.objects.latest("created_at").state == "denied"
 
 
+def test_a_queued_flow_with_nothing_to_do_ends_done(workspace: Any, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x", "utf-8")
+    flow = tmp_path / "f.toml"
+    step = f"[[step]]\nid = 'a'\nverb = 'files.register'\nwith = {{ path = '{tmp_path / 'x'}', title = 'y' }}\n"
+    flow.write_text(step, "utf-8")
+    first = workspace.flow.run(file=str(flow))
+    job = workspace.flow.run(file=str(flow), detach=True).job
+    seen: list[worker.Ended] = []
+    worker.work(workspace, once=True, ended=seen.append)
+    assert [(e.job, e.outcome, e.outputs) for e in seen] == [(job, "done", first.outputs)]
+    assert Job.objects.get(id=job).state == "done"
+    [entry] = entries_of(job)
+    assert (entry["outcome"], entry["outputs"]["digests"]) == ("done", list(first.outputs))
+
+
+def test_an_idle_flow_whose_job_was_taken_deletes_nothing(workspace: Any, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x", "utf-8")
+    flow = tmp_path / "f.toml"
+    step = f"[[step]]\nid = 'a'\nverb = 'files.register'\nwith = {{ path = '{tmp_path / 'x'}', title = 'y' }}\n"
+    flow.write_text(step, "utf-8")
+    workspace.flow.run(file=str(flow))
+
+    def take(event: str, data: Any) -> None:
+        if event == "cached":
+            Job.objects.filter(state="running").update(attempt=7)
+
+    with pytest.raises(Conflict) as caught:
+        workspace.flow.run(file=str(flow), listener=take)
+    assert caught.value.code == "fenced"
+    assert Job.objects.filter(verb="flow.run", state="running", attempt=7).count() == 1
+
+
 def test_stop_ends_an_idle_worker(workspace: Any) -> None:
     stop = threading.Event()
     stop.set()

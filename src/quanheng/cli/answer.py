@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,10 +32,18 @@ def short(digest: str) -> str:
     return digest[: len("sha256:") + SHOWN_HEX]
 
 
-def local_time(text: str) -> str:
-    """Return a time of the log or a table to the second, in the time of this machine."""
-    moment = dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=dt.UTC)
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def digest_text(caller: Caller, digest: str) -> str:
+    """Return a digest as it is shown: short on a terminal, whole for a file or a program."""
+    return short(digest) if caller.on_terminal else digest
+
+
+def utc_time(text: str) -> str:
+    """Return a time of the log or a table to the second, with its zone.
+
+    >>> utc_time("2026-11-23T23:04:34.123456Z")
+    '2026-11-23 23:04:34 UTC'
+    """
+    return f"{text[:19].replace('T', ' ')} UTC"
 
 
 def is_said(value: object) -> bool:
@@ -60,7 +67,7 @@ def cell(caller: Caller, value: Any, key: str = "") -> str:
         return ", ".join(cell(caller, item) for item in value)
     text = str(value).replace("\n", " ").replace("\t", " ")
     if _TIME.fullmatch(text):
-        return local_time(text)
+        return utc_time(text)
     if caller.on_terminal and key != "fingerprint":  # a fingerprint is compared, so all of it must be seen
         return _DIGEST.sub(lambda m: short(m[0]), text)
     return text

@@ -311,7 +311,12 @@ class Branch(click.Group):
         near = [f"quanheng {words} {name}".replace("  ", " ") for name in self.near(word)]
         error = usage(f"there is no command {f'{words} {word}'.strip()!r}",
                       f"没有命令 {f'{words} {word}'.strip()!r}", words)  # fmt: skip
-        if near:
+        if words == "config":
+            error.hint = Text(
+                "Settings are edited in quanheng.toml, or set as QUANHENG_… in the environment. See: quanheng config",
+                "设置在 quanheng.toml 中修改，或用环境变量 QUANHENG_… 指定。查看：quanheng config",
+            )
+        elif near:
             error.hint = Text("Did you mean: " + ", ".join(near), "是否想用：" + "、".join(near))
         return error
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from quanheng.cli.progress import seconds
-from quanheng.errors import Conflict, Corrupt
+from quanheng.errors import Conflict, Corrupt, NotFound
 
 if TYPE_CHECKING:
     from quanheng.cli.caller import Caller
+    from quanheng.core.jobs import Result
+    from quanheng.core.runner import Listener
     from quanheng.core.workspace import Workspace
+    from quanheng.kinds.data import Corpus
 
 FOLDER = "quanheng-demo"
 QUESTIONS = 20
 BUNDLE = "bundle.zip"
-_VERDICTS = {
-    "conforms": ("conforms", "符合"),
-    "fails": ("fails", "不符合"),
-    "pending": ("pending", "待补充"),
-    "not_applicable": ("not applicable", "不适用"),
-}
+#: How long the model service may take to accept a connection, before anything is made.
+CONNECT_S = 5.0
 
 
 def run(
@@ -44,10 +44,11 @@ def run(
     params = _params(source, full, model_url, model_name)
     caller.workspace = str(folder)
     _refuse_foreign(folder)
+    _check_reachable(folder, source, model_url)
     _introduce(caller, source, full)
     with caller.open(create=True) as workspace:
         with caller.listener() as hear:
-            result = workspace.call("flow.run", flow="filing", params=params, listener=hear)
+            result = _run_flow(workspace, params, hear)
         written = _write(workspace, folder)
         _summarise(caller, workspace, folder, written, cached=result.cached, took=time.monotonic() - began)
 
@@ -61,6 +62,59 @@ def _refuse_foreign(folder: Path) -> None:
             hint=("Choose another with --to.", "请用 --to 另选一个文件夹。"),
             code="folder_in_use",
         )
+
+
+def _check_reachable(folder: Path, source: str | None, model_url: str) -> None:
+    """Raise before anything is made when the text is not there, or the model service does not answer."""
+    if source and not Path(source).expanduser().exists():
+        raise NotFound(
+            f"{source} does not exist",
+            f"{source} 不存在",
+            hint=("Give a file or folder of text with --source.", "请用 --source 给出文本文件或文件夹。"),
+            code="no_such_path",
+        )
+    if model_url:
+        from quanheng.core.resolve import check_address
+        from quanheng.core.settings import Settings
+
+        check_address(Settings(folder if folder.is_dir() else None).allowed_hosts, model_url)
+        _check_service(model_url.rstrip("/"))
+
+
+def _check_service(url: str) -> None:
+    """Raise Unavailable (endpoint_down) unless something answers at `url`, whatever it says."""
+    import httpx
+
+    from quanheng.models.endpoints import faults
+    from quanheng.models.endpoints.client import LOOPBACK
+
+    outside = urlsplit(url).hostname not in LOOPBACK  # a proxy of the environment knows nothing of this machine
+    try:
+        httpx.get(f"{url}/models", timeout=CONNECT_S, trust_env=outside)
+    except (httpx.ReadTimeout, httpx.WriteTimeout):
+        return  # it takes connections, and may be busy
+    except httpx.HTTPError as error:
+        raise faults.down(url, faults.quote(str(error)) or type(error).__name__) from error
+
+
+def _run_flow(workspace: Workspace, params: dict[str, Any], hear: Listener) -> Result:
+    """Return the flow's result; a withdrawn artifact that it needs is told with a way forward."""
+    try:
+        result: Result = workspace.call("flow.run", flow="filing", params=params, listener=hear)
+    except Conflict as error:
+        if error.code != "withdrawn":
+            raise
+        raise Conflict(
+            error.text.en,
+            error.text.zh,
+            hint=(
+                "What was withdrawn is not made again under the same name. Run the demonstration in a new folder: "
+                "quanheng demo --to NEW-FOLDER",
+                "已撤回的内容不会自动重做。请在新文件夹中重新运行：quanheng demo --to 新文件夹",
+            ),
+            code="withdrawn",
+        ) from error
+    return result
 
 
 def _params(source: str | None, full: bool, model_url: str, model_name: str) -> dict[str, Any]:
@@ -115,6 +169,9 @@ def _write(workspace: Workspace, folder: Path) -> dict[str, Any]:
 def _summarise(
     caller: Caller, workspace: Workspace, folder: Path, made: dict[str, Any], *, cached: bool, took: float
 ) -> None:
+    from quanheng.cli.assessment_words import VERDICTS, tally_words
+    from quanheng.kinds.oversight import Tally
+
     shown = workspace.call("assessment.show", assessment="demo")
     corpus = workspace.load("corpus:demo").model
     if caller.json:
@@ -135,22 +192,10 @@ def _summarise(
             "与上次相比没有变化：没有重复执行任何步骤。",
         )
     caller.print()
-    read = sum(share.documents_read for share in corpus.per_source)
-    caller.tell(
-        f"Corpus      {read:,} documents read, {corpus.totals.documents:,} kept; {corpus.masked_documents:,} with "
-        "personal data masked",
-        f"训练数据    读入 {read:,} 条，留下 {corpus.totals.documents:,} 条；"
-        f"遮盖个人信息 {corpus.masked_documents:,} 条",
-    )
-    tally = shown["tally"]
-    word = _VERDICTS[shown["overall"]]
-    caller.tell(
-        f"Assessment  {word[0].upper()}: {tally['conforms']} conform, {tally['fails']} fail, "
-        f"{tally['pending']} pending, "
-        f"{tally['not_applicable']} not applicable",
-        f"评估结论    {word[1]}：符合 {tally['conforms']} · 不符合 {tally['fails']} · 待补充 {tally['pending']} · "
-        f"不适用 {tally['not_applicable']}",
-    )
+    _corpus(caller, corpus)
+    word = VERDICTS[shown["overall"]][1]
+    en, zh = tally_words(Tally.model_validate(shown["tally"]))
+    caller.tell(f"Assessment  {word.en.upper()}: {en}", f"评估结论    {word.zh}：{zh}")
     _why(caller, workspace, shown)
     caller.tell(
         f"Proof       {made['log_size']} log entries, root {made['root'][:16]}…; "
@@ -166,6 +211,23 @@ def _summarise(
     caller.tell(f"Done in {seconds(took, 'en')}.", f"用时 {seconds(took, 'zh')}。")
 
 
+def _corpus(caller: Caller, corpus: Corpus) -> None:
+    """Say how many documents were read, kept and masked, and how many rows could not be read."""
+    read = sum(share.documents_read for share in corpus.per_source)
+    broken = sum(share.broken_rows for share in corpus.per_source)
+    caller.tell(
+        f"Corpus      {read:,} documents read, {corpus.totals.documents:,} kept; {corpus.masked_documents:,} with "
+        "personal data masked",
+        f"训练数据    读入 {read:,} 条，留下 {corpus.totals.documents:,} 条；"
+        f"遮盖个人信息 {corpus.masked_documents:,} 条",
+    )
+    if broken:
+        caller.tell(
+            f"            {broken:,} more rows could not be read and are kept apart",
+            f"            另有 {broken:,} 行无法读取，已单独保留",
+        )
+
+
 def _why(caller: Caller, workspace: Workspace, shown: dict[str, Any]) -> None:
     """Say of each rule that fails what was found, and what is missing for those that are pending."""
     from quanheng.kinds.oversight import RulePack
@@ -176,6 +238,15 @@ def _why(caller: Caller, workspace: Workspace, shown: dict[str, Any]) -> None:
         if result["verdict"] != "fails":
             continue
         title = titles[result["rule"]]
-        k, n = result["k"], result["n"]
-        found = f" {k['value']:,} / {n['value']:,}" if k and n else ""
-        caller.tell(f"            ✗ {title.en}:{found}", f"            ✗ {title.zh}：{found.strip()}")
+        en, zh = _found(result)
+        caller.tell(f"            ✗ {title.en}: {en}", f"            ✗ {title.zh}：{zh}")
+
+
+def _found(result: dict[str, Any]) -> tuple[str, str]:
+    """Return what was measured: k of n, else the first detail or note, else that there is nothing."""
+    k, n = result["k"], result["n"]
+    if k and n:
+        return (f"{k['value']:,} / {n['value']:,}",) * 2
+    for line in (*result["details"], *result["notes"]):
+        return line["en"], line["zh"]
+    return (f"{k['value']:,}",) * 2 if k else ("see the report", "详见报告")

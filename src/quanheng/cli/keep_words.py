@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,10 @@ def migrate(caller: Caller, values: dict[str, Any]) -> None:
     elif done.created:
         caller.tell(f"Made a workspace in {done.folder}", f"已在 {done.folder} 新建工作区")
         caller.tell(f"Fingerprint of its signing key: {done.fingerprint}", f"签名密钥指纹：{done.fingerprint}")
+        given = f" -w {shlex.quote(caller.workspace)}" if caller.workspace else ""
         caller.tell(
-            "Next: quanheng source register FOLDER --title TITLE",
-            "下一步：quanheng source register 文件夹 --title 标题",
+            f"Next: quanheng{given} source register FOLDER --title TITLE",
+            f"下一步：quanheng{given} source register 文件夹 --title 标题",
         )
     elif done.applied:
         caller.tell(f"Brought up to this release: {', '.join(done.applied)}", f"已升级：{'、'.join(done.applied)}")

@@ -27,6 +27,13 @@ def title_of(name: str, language: str) -> str:
     return f"{words} · {command.help.say(language)}" if command else words
 
 
+def step_title(verb: str, step: str, language: str) -> str:
+    """Return a step of a flow as its verb, its id where that says more than the verb, and what the verb does."""
+    words = verb.replace(".", " ")
+    mark = "" if step in words.split() else f" ({step})"
+    return words + mark + title_of(verb, language).removeprefix(words)
+
+
 def seconds(value: float, language: str) -> str:
     """Return a duration: 3.2 s, 4 min 10 s.
 
@@ -58,7 +65,7 @@ class _Steps:
         """Return the heading of the step that begins."""
         self.place = f"[{data['number']}/{data['of']}] "
         self.verb = str(data["verb"])
-        return self.place + title_of(self.verb, self.caller.language)
+        return self.place + step_title(self.verb, str(data["step"]), self.caller.language)
 
     def start(self, verb: str) -> None:
         """Note that a job begins."""

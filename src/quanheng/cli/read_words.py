@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import Any
@@ -17,11 +18,20 @@ from quanheng.errors import NotFound
 
 def show(caller: Caller, values: dict[str, Any]) -> None:
     """Print the page of an artifact."""
-    answer = ask_query(caller, "artifact.show", values)
-    if caller.json:
-        print_answer(caller, answer)
-    else:
-        screens.artifact(caller, answer)
+    with caller.open() as workspace:
+        answer = workspace.call("artifact.show", **values)
+        if caller.json:
+            print_answer(caller, answer)
+        elif answer["kind"].startswith("assessment/"):
+            from quanheng.cli.assessment_words import verdicts
+            from quanheng.kinds.oversight import Assessment
+
+            # its verdicts in words instead of a config of some thousand lines
+            screens.artifact(caller, {**answer, "config": {}})
+            caller.print()
+            verdicts(caller, workspace, Assessment.model_validate_json(json.dumps(answer["config"])))
+        else:
+            screens.artifact(caller, answer)
 
 
 def log_show(caller: Caller, values: dict[str, Any]) -> None:

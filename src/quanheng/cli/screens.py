@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from quanheng.cli.answer import cell, local_time, print_pairs, print_rows, short
+from quanheng.cli.answer import cell, digest_text, print_pairs, print_rows, utc_time
 from quanheng.cli.labels import label, state
 from quanheng.cli.text import clean
 
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from quanheng.store.verify import Verification
 
 Data = Mapping[str, Any]
-
-
-def _digest(caller: Caller, digest: str) -> str:
-    return short(digest) if caller.on_terminal else digest
 
 
 def size_text(count: int) -> str:
@@ -50,7 +46,8 @@ def artifact(caller: Caller, data: Data) -> None:
         caller.tell(f"WITHDRAWN: {data['withdrawn']}", f"已撤回：{data['withdrawn']}")
     for digest in data.get("withdrawn_ancestors", []):
         caller.tell(
-            f"made from the withdrawn {_digest(caller, digest)}", f"由已撤回的制品产生：{_digest(caller, digest)}"
+            f"made from the withdrawn {digest_text(caller, digest)}",
+            f"由已撤回的制品产生：{digest_text(caller, digest)}",
         )
     print_pairs(caller, head)
     _part(caller, "params", made["params"])
@@ -76,7 +73,7 @@ def lineage(caller: Caller, data: Data) -> None:
     below: dict[str, list[Data]] = {}
     for step in data["steps"]:
         below.setdefault(step["near"], []).append(step)
-    caller.print(_digest(caller, data["digest"]))
+    caller.print(digest_text(caller, data["digest"]))
     if not data["steps"]:
         caller.tell("  (nothing)", "  （没有）")
     seen: set[str] = {data["digest"]}
@@ -88,7 +85,7 @@ def lineage(caller: Caller, data: Data) -> None:
         again = digest in seen and digest in below
         mark = caller.say(("  (shown above)", "  （见上）")) if again else ""
         role = clean(step["role"])
-        caller.print(f"{prefix}{'└─ ' if last else '├─ '}{role}  {step['kind']}  {_digest(caller, digest)}{mark}")
+        caller.print(f"{prefix}{'└─ ' if last else '├─ '}{role}  {step['kind']}  {digest_text(caller, digest)}{mark}")
         if digest not in seen:
             seen.add(digest)
             stack += _branches(below, digest, prefix + ("   " if last else "│  "))
@@ -111,7 +108,7 @@ def log(caller: Caller, data: Data) -> None:
     rows = [
         {
             "index": entry["index"],
-            "time": local_time(entry["time"]),
+            "time": utc_time(entry["time"]),
             "verb": entry["verb"].replace(".", " "),
             "outcome": _outcome(caller, entry["outcome"], entry["code"]),
             "outputs": entry["outputs"]["count"] or "",
@@ -125,7 +122,7 @@ def log(caller: Caller, data: Data) -> None:
 
 
 def _path(caller: Caller, path: list[str]) -> None:
-    caller.print(label("path", caller.language))
+    caller.print(label("proof_path", caller.language))
     for node in path:
         caller.print("  " + node)
     if not path:
@@ -158,7 +155,7 @@ def jobs(caller: Caller, rows: list[Data]) -> None:
             "id": row["id"],
             "verb": row["verb"].replace(".", " "),
             "state": _state(caller, row),
-            "created": local_time(row["created"])[5:16],  # 32 digits of the id leave no room for more
+            "utc": utc_time(row["created"])[5:16],  # 32 digits of the id leave no room for more
         }
         for row in rows
     ])  # fmt: skip

@@ -70,7 +70,12 @@ ROOT_WORDS: Mapping[str, Word] = {
         ("Run the whole main job on real text: report and evidence bundle",
          "在真实文本上跑完整流程，产出报告与证明材料包"),
         option("to", "Folder for the results", "结果所在文件夹", "path", default="quanheng-demo"),
-        option("source", "Your own folder of text, instead of the shipped text", "改用自己的文本文件夹", "path"),
+        option("source",
+               "Your own file or folder of text, instead of the shipped text; one txt file is one document, "
+               "unless a source says otherwise (source register --document line)",
+               "改用自己的文本文件或文件夹；一个 txt 文件算一篇文档，除非登记来源时另行说明"
+               "（source register --document line）",
+               "path"),
         option("model_url", "Ask this OpenAI-compatible service instead of the local model",
                "改用该 OpenAI 兼容服务，不用本地模型"),
         option("model_name", "Name of the model at that service", "该服务中的模型名称"),
@@ -125,6 +130,13 @@ NOUN_WORDS: Mapping[str, Mapping[str, Word]] = {
         "checkpoint": word(
             "log.checkpoint", "read_words:log_checkpoint",
             ("Sign the present head of the log and print the signed note", "签署当前存证的检查点并打印"),
+        ),
+    },
+    "artifact": {"show": word("artifact.show", "read_words:show", ("Show an artifact", "查看制品"), _ARTIFACT)},
+    "assessment": {
+        "show": word(
+            "assessment.show", "assessment_words:show", ("Show the verdict of each rule", "查看每条规则的结论"),
+            option("assessment", "Assessment", "评估", "artifact", required=True),
         ),
     },
     "flow": {

@@ -53,7 +53,8 @@ def call(
     check_permission(session, verb, value, detach=detach)
     plan = retry_locked(lambda: make_plan(session, verb, value, as_name=as_name, again=again))
     if verb.cache and not again:
-        found = reusable(session, verb, jobs.outputs_by_key(plan.key, session.project_id))
+        earlier = jobs.outputs_by_key(plan.key, session.project_id)
+        found = next((outputs for outputs in earlier if reusable(session, verb, outputs)), ())
         if found:
             listener("cached", {"verb": name, "outputs": list(found)})
             _keep_name(session, plan, found)
@@ -69,13 +70,13 @@ def said(verb: Verb, data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name not in filled}
 
 
-def reusable(session: Session, verb: Verb, found: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those of the outputs found that the verb lets a later call take."""
-    if verb.reuse is None or not found:
-        return found
+def reusable(session: Session, verb: Verb, found: tuple[str, ...]) -> bool:
+    """Return whether the verb lets a later call take these outputs, all of them."""
+    if verb.reuse is None:
+        return True
     from quanheng.core.artifacts import load_digest
 
-    return tuple(digest for digest in found if verb.reuse(load_digest(session, digest).model))
+    return all(verb.reuse(load_digest(session, digest).model) for digest in found)
 
 
 def check_permission(session: Session, verb: Verb, value: Any, *, detach: bool = False) -> None:
@@ -139,17 +140,16 @@ def execute(session: Session, plan: Plan, job_id: str, attempt: int, listener: L
 
 
 def _keep_name(session: Session, plan: Plan, found: tuple[str, ...]) -> None:
-    """Let the asked name point at what was found; a name that does already is left alone."""
+    """Let the asked name point where the job that made these would: per kind at its last; one that does is left."""
     from quanheng.core.models import Artifact, Name
 
     if not plan.name:
         return
-    named = set(
-        Name.objects.filter(project_id=session.project_id, slug=plan.name).values_list("artifact__digest", flat=True)
-    )
-    for digest in found:
-        if digest not in named:
-            kind = Artifact.objects.values_list("kind", flat=True).get(digest=digest).split("/")[0]
+    kinds = retry_locked(lambda: dict(Artifact.objects.filter(digest__in=found).values_list("digest", "kind")))
+    names = Name.objects.filter(project_id=session.project_id, slug=plan.name)
+    named = retry_locked(lambda: dict(names.values_list("kind", "artifact__digest")))
+    for kind, digest in {kinds[digest].split("/")[0]: digest for digest in found}.items():
+        if named.get(kind) != digest:
             call(session, "name.set", {"artifact": digest, "name": plan.name, "kind": kind})
 
 

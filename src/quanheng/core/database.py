@@ -104,34 +104,79 @@ _LOCK_WORDS = ("locked", "lock timeout", "deadlock detected", "could not seriali
 
 
 def retry_locked(work: Callable[[], T]) -> T:
-    """Return `work()`, run again while the database says it is locked, for at most `database_wait_s` seconds."""
-    from django.db import OperationalError
+    """Return `work()`, run again while the database says it is locked, for at most `database_wait_s` seconds.
+
+    Where an open connection turns out to be lost, it is opened anew and `work` is run once more; never within a
+    transaction, whose beginning would be missing.
+    """
+    from django.db import InterfaceError, OperationalError
 
     deadline = time.monotonic() + _wait_s
+    may_reconnect = True
     while True:
+        before = _idle_connection()
         try:
             return work()
-        except OperationalError as error:
+        except (OperationalError, InterfaceError) as error:
             text = str(error).lower()
             if not any(word in text for word in _LOCK_WORDS):
+                if may_reconnect and _is_lost(before):
+                    may_reconnect = False
+                    continue
                 raise translate(error) from error
             if time.monotonic() >= deadline:
-                raise Unavailable(
-                    f"the database stayed locked for {_wait_s} s by another process",
-                    f"数据库被其他进程占用超过 {_wait_s} 秒",
-                    hint=(
-                        "Wait for it or stop it, then run the command again; nothing was changed.",
-                        "请等待或停止该进程后重试；本次没有写入任何内容。",
-                    ),
-                    code="database_locked",
-                ) from error
+                raise _stayed_locked() from error
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - only spreads the writers
+
+
+def _stayed_locked() -> Unavailable:
+    return Unavailable(
+        f"the database stayed locked for {_wait_s} s by another process",
+        f"数据库被其他进程占用超过 {_wait_s} 秒",
+        hint=(
+            "Wait for it or stop it, then run the command again; nothing was changed.",
+            "请等待或停止该进程后重试；本次没有写入任何内容。",
+        ),
+        code="database_locked",
+    )
+
+
+#: libpq's transaction states ACTIVE, INTRANS and INERROR: something was begun, perhaps behind Django's back.
+_BEGUN = (1, 2, 3)
+
+
+def _idle_connection() -> Any:
+    """Return this thread's open connection to a server if no transaction is on it, else None."""
+    from django.db import connection
+
+    raw: Any = connection.connection
+    if raw is None or connection.vendor != "postgresql" or connection.in_atomic_block:
+        return None
+    return None if raw.info.transaction_status in _BEGUN else raw
+
+
+def _is_lost(before: Any) -> bool:
+    """Return whether the connection `before` turned out to be dead; the next statement then has a new one."""
+    from django.db import connection
+
+    if before is None:
+        return False
+    connection.close_if_unusable_or_obsolete()
+    return connection.connection is not before
+
+
+def _folder_is_closed() -> bool:
+    """Return whether SQLite's file is there but its folder cannot be written, as write-ahead logging needs."""
+    from django.db import connection
+
+    path = Path(str(connection.settings_dict["NAME"]))
+    return connection.vendor == "sqlite" and path.exists() and not os.access(path.parent, os.W_OK)
 
 
 def translate(error: Exception) -> Exception:
     """Return the Quanheng error for a database error, or the error itself when it is not one we know."""
     text = str(error).lower()
-    if "readonly" in text or "read-only" in text:
+    if "readonly" in text or "read-only" in text or ("unable to open" in text and _folder_is_closed()):
         return Unavailable(
             "the database cannot be written: it is read-only",
             "数据库是只读的，无法写入",
@@ -164,12 +209,23 @@ def translate(error: Exception) -> Exception:
 
 
 def write(work: Callable[[], T]) -> T:
-    """Return `work()`, run in one write transaction, and again while the database is locked."""
-    from django.db import transaction
+    """Return `work()`, run in one write transaction, and again while the database is locked.
+
+    A connection lost while committing is not tried again: nobody can tell whether it was written.
+    """
+    from django.db import InterfaceError, OperationalError, transaction
 
     def once() -> T:
-        with transaction.atomic():
-            return work()
+        before, done = _idle_connection(), False
+        try:
+            with transaction.atomic():
+                result = work()
+                done = True
+        except (OperationalError, InterfaceError) as error:
+            if done and _is_lost(before):
+                raise translate(error) from error
+            raise
+        return result
 
     return retry_locked(once)
 

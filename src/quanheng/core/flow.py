@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from quanheng.core import jobs
+from quanheng.core.child import unexpected
 from quanheng.core.database import write
 from quanheng.core.inputs import Takes, marker
 from quanheng.core.jobs import Plan, Result
@@ -149,7 +150,15 @@ def _parse_step(name: str, number: int, item: Any) -> Step:
 
 def _check_step(name: str, step: Step, params: Mapping[str, Any], steps: Mapping[str, Step]) -> None:
     """Raise for an unknown verb, input, step or parameter: all of it before the first step runs."""
-    fields = find_verb(step.verb).input.model_fields
+    try:
+        fields = find_verb(step.verb).input.model_fields
+    except NotFound as error:
+        raise NotFound(
+            f"the flow {name!r} cannot be used: step {step.id}: {error.text.en}",
+            f"流程 {name!r} 无法使用：步骤 {step.id}：{error.text.zh}",
+            hint=error.hint,
+            code=error.code,
+        ) from error
     for key in step.with_:
         if key not in fields:
             raise _bad(
@@ -217,6 +226,19 @@ class _Values:
             return [x for v in value for x in (self.get(v, item) if str(v).startswith("@") else [self.get(v, item)])]
         return value
 
+    def items(self, step: Step) -> list[Any]:
+        """Return the items that the step runs over: those of its `each`, else one None."""
+        if not step.each:
+            return [None]
+        found = self.get(step.each)
+        if not isinstance(found, list | tuple):
+            raise _bad(
+                self.flow.name,
+                f"step {step.id}: each = {step.each!r} is not a list",
+                f"步骤 {step.id}：each = {step.each!r} 不是列表",
+            )
+        return list(found)
+
     def _parameter(self, path: str, item: Any) -> Any:
         first, *rest = path.split(".")
         found = item if first == "item" else self.params.get(first, self)
@@ -245,28 +267,30 @@ def _shape(verb: str, data: Mapping[str, Any]) -> dict[str, Any]:
 def run_flow(session: Session, plan: Plan, job_id: str, attempt: int, listener: Listener) -> Result:
     """Run the steps of a flow in order; each is a job of its own, and what is already there is not run again.
 
-    A flow in which every step was there before leaves no entry and no job: it did nothing.
+    A flow in the foreground in which every step was there before leaves no entry and no job: it did nothing.
     """
     lease_s = session.workspace.settings.number("lease_s")
     try:
         flow = read_flow(plan.value.flow, plan.value.file)
         outputs, ran = _steps(session, flow, plan, job_id, attempt, listener, lease_s)
-        if not ran:
-            write(lambda: _forget(job_id))
-            return Result("", tuple(outputs), cached=True)
-        objects = session.workspace.objects
-        write(lambda: jobs.finish_flow(session, plan, job_id, attempt, outputs, objects=objects))
-        return Result(job_id, tuple(outputs))
+        kept = write(lambda: _end(session, plan, job_id, attempt, outputs, ran))
+        return Result(job_id if kept else "", tuple(outputs), cached=not ran)
     except (QuanhengError, KeyboardInterrupt) as raised:
         error = raised if isinstance(raised, QuanhengError) else Cancelled("stopped by the keyboard", "已被键盘中断")
         end_badly(session, plan, job_id, attempt, error)
         raise error from None
+    except Exception as fault:  # a fault of ours, or a parameter of a shape nobody foresaw: one entry all the same
+        told = unexpected(fault)
+        end_badly(session, plan, job_id, attempt, told)
+        raise told from fault
 
 
-def _forget(job_id: str) -> None:
-    from quanheng.core.models import Job
-
-    Job.objects.filter(id=job_id).delete()
+def _end(session: Session, plan: Plan, job_id: str, attempt: int, outputs: list[str], ran: int) -> bool:
+    """End the flow's job (in the open transaction); return whether the job is kept."""
+    if not ran and jobs.forget(job_id, attempt):
+        return False
+    jobs.finish_flow(session, plan, job_id, attempt, outputs, objects=session.workspace.objects)
+    return True
 
 
 def _steps(
@@ -282,12 +306,12 @@ def _steps(
         if step.when and not values.get(step.when):
             continue
         last = []
-        for item in values.get(step.each) if step.each else [None]:
+        for item in values.items(step):
             if jobs.heartbeat(job_id, attempt, lease_s, number - 1, len(flow.steps)):
                 raise Cancelled("the flow was cancelled", "流程已被取消")
             data = _shape(step.verb, values.get(step.with_, item))
             as_name = str(values.get(step.as_, item)) if step.as_ else ""
-            with Keepalive(job_id, attempt, lease_s):
+            with jobs.Keepalive(job_id, attempt, lease_s):
                 result = call(session, step.verb, data, as_name=as_name, parent=job_id, listener=listener)
             ran += not result.cached
             last.extend(result.outputs)
@@ -300,31 +324,3 @@ def _kinds(digests: tuple[str, ...]) -> list[str]:
 
     kinds = dict(Artifact.objects.filter(digest__in=digests).values_list("digest", "kind"))
     return [kinds[d] for d in digests]
-
-
-class Keepalive:
-    """Keeps the lease of a flow's job while one of its steps runs, from a thread of its own."""
-
-    def __init__(self, job_id: str, attempt: int, lease_s: int) -> None:
-        self._args = (job_id, attempt, lease_s)
-
-    def __enter__(self) -> None:
-        import threading
-
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _beat(self) -> None:
-        from quanheng.core.database import unbind
-
-        job_id, attempt, lease_s = self._args
-        try:
-            while not self._stop.wait(max(lease_s / 3, 0.2)):
-                jobs.extend_lease(job_id, attempt, lease_s)
-        finally:
-            unbind()

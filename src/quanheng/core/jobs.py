@@ -5,20 +5,23 @@ Whoever holds the lease under the current attempt may end the job; the entry is 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import json
 import os
 import socket
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from quanheng.core import clock, log, register
-from quanheng.core.database import cursor, is_sqlite, retry_locked, write
+from quanheng.core.database import cursor, is_sqlite, retry_locked, unbind, write
 from quanheng.core.ids import new_id
 from quanheng.core.session import Session
 from quanheng.core.verb import Verb
-from quanheng.errors import Conflict, NotFound, QuanhengError, Text
+from quanheng.errors import Conflict, NotFound, QuanhengError, Text, Unavailable
 from quanheng.store import JSON, LocalObjects, canonical_json, sha256_digest
 
 QUEUED, RUNNING, DONE, FAILED, CANCELLED, DENIED = "queued", "running", "done", "failed", "cancelled", "denied"
@@ -224,6 +227,19 @@ def finish_flow(
     finish(session, plan, job_id, attempt, DONE, objects=objects, named=outputs)
 
 
+def forget(job_id: str, attempt: int) -> bool:
+    """Delete the running job of a caller in the foreground (in the open transaction); return whether it was one.
+
+    A queued job stays: whoever queued it looks for its end.
+    """
+    with cursor() as cur:
+        cur.execute(
+            "DELETE FROM qh_core_job WHERE id = %s AND attempt = %s AND state = 'running' AND max_attempts = 1",
+            [job_id, attempt],
+        )
+        return bool(cur.rowcount)
+
+
 def extend_lease(job_id: str, attempt: int, lease_s: int) -> None:
     """Extend the lease without touching the progress."""
 
@@ -235,6 +251,31 @@ def extend_lease(job_id: str, attempt: int, lease_s: int) -> None:
             )
 
     write(extend)
+
+
+class Keepalive:
+    """Keeps the lease of a job while its own thread is busy with something else, from a thread of its own."""
+
+    def __init__(self, job_id: str, attempt: int, lease_s: int) -> None:
+        self._args = (job_id, attempt, lease_s)
+
+    def __enter__(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        job_id, attempt, lease_s = self._args
+        try:
+            while not self._stop.wait(max(lease_s / 3, 0.2)):
+                with contextlib.suppress(Unavailable):  # the next beat tries again; a lost lease is met by the fence
+                    extend_lease(job_id, attempt, lease_s)
+        finally:
+            unbind()
 
 
 def append_entry(
@@ -279,19 +320,39 @@ def no_such_job(job_id: str) -> NotFound:
     )
 
 
-def outputs_by_key(key: str, project_id: str | None) -> tuple[str, ...]:
-    """Return the digests that a cacheable verb left under this key, visible in this project and not withdrawn."""
+_VISIBLE = (
+    " FROM qh_core_artifact a JOIN qh_core_placement p ON p.artifact_id = a.id"
+    " WHERE a.key = %s AND p.project_id = %s AND a.withdrawn_at IS NULL"
+)
 
-    def read() -> tuple[str, ...]:
+
+def outputs_by_key(key: str, project_id: str | None) -> list[tuple[str, ...]]:
+    """Return what each job of a cacheable verb left under this key, in the job's order, the latest job first.
+
+    Only jobs of whose outputs every one is visible in this project and not withdrawn.
+    """
+
+    def read() -> list[tuple[str, ...]]:
         with cursor() as cur:
+            cur.execute("SELECT a.digest" + _VISIBLE, [key, project_id])
+            visible = {row[0] for row in cur.fetchall()}
+            if not visible:
+                return []
             cur.execute(
-                "SELECT a.digest FROM qh_core_artifact a JOIN qh_core_placement p ON p.artifact_id = a.id"
-                " WHERE a.key = %s AND p.project_id = %s AND a.withdrawn_at IS NULL ORDER BY a.id",
-                [key, project_id],
+                "SELECT j.outputs, e.entry FROM qh_core_job j JOIN qh_core_logentry e ON e.job_id = j.id"
+                f" WHERE j.key = %s AND j.state = 'done' AND j.id IN (SELECT a.job_id{_VISIBLE}"
+                f' UNION SELECT p.job_id{_VISIBLE}) ORDER BY e."index" DESC',
+                [key, key, project_id, key, project_id],
             )
-            return tuple(row[0] for row in cur.fetchall())
+            found = [_outputs(many, entry) for many, entry in cur.fetchall()]
+        return [outputs for outputs in found if outputs and visible.issuperset(outputs)]
 
     return retry_locked(read)
+
+
+def _outputs(many: str | None, entry: bytes) -> tuple[str, ...]:
+    """Return a job's outputs: from its row, or from its entry where they are few enough to be listed there."""
+    return tuple(json.loads(many) if many else json.loads(bytes(entry))["outputs"]["digests"])
 
 
 def silent_jobs() -> list[str]:

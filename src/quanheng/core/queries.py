@@ -333,7 +333,7 @@ def token_list(session: Session, inp: Nothing) -> Any:
 class NameHistory(Input):
     """Input of name.history."""
 
-    name: str = param(..., "Name", "名称")
+    name: str = param(..., "Name or kind:name", "名称或 kind:名称")
     kind: str = param("", "Kind, without version", "类型（不含版本）")
 
 
@@ -342,9 +342,10 @@ def name_history(session: Session, inp: NameHistory) -> Any:
     """Return the moves of a name, newest first."""
     from quanheng.core.models import NameMove
 
-    rows = NameMove.objects.filter(project_id=session.project_id, slug=inp.name).select_related("artifact")
-    if inp.kind:
-        rows = rows.filter(kind=inp.kind)
+    before, _, slug = inp.name.rpartition(":")
+    rows = NameMove.objects.filter(project_id=session.project_id, slug=slug).select_related("artifact")
+    if kind := before or inp.kind:
+        rows = rows.filter(kind=kind)
     return [
         {
             "kind": r.kind,

@@ -114,14 +114,18 @@ def _refuse_withdrawn(digests: list[str]) -> None:
 
 
 def _insert_layers(items: Sequence[Prepared], objects: LocalObjects) -> None:
-    layers = {layer.digest: layer for p in items for layer in p.layers}
+    layers: dict[str, Layer] = {}
+    for layer in (layer for p in items for layer in p.layers):
+        if layer.digest not in layers or not layer.urls:  # one that must lie here counts before one elsewhere
+            layers[layer.digest] = layer
     if not layers:
         return
     now = clock.now()
     with cursor() as cur:
         cur.executemany(
             "INSERT INTO qh_core_layer (digest, size, is_external, seen_at) VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT (digest) DO UPDATE SET seen_at = excluded.seen_at",
+            " ON CONFLICT (digest) DO UPDATE SET seen_at = excluded.seen_at,"
+            " is_external = qh_core_layer.is_external AND excluded.is_external",
             [(d, layer.size, bool(layer.urls), now) for d, layer in sorted(layers.items())],
         )
     doomed = set(doomed_among(list(layers)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
@@ -16,44 +17,15 @@ from pydantic import ValidationError
 from quanheng.core.inputs import Input, Local, Takes, Url, as_list, marked, marker
 from quanheng.core.session import Session
 from quanheng.errors import Conflict, Forbidden, Invalid, NotFound
+from quanheng.kinds.kind_words import kind_word, reason
 from quanheng.store import JSON, canonical_json, file_digest, sha256_digest
 
-#: What pydantic's error types mean, with the limits it tells of (its `ctx`).
 DIGEST_LENGTH = len("sha256:") + 64
 #: "sha256:" and 12 hex digits, as screens show them.
 PREFIX_LENGTH = len("sha256:") + 12
 
-_REASONS = {
-    "missing": "缺少这一项",
-    "extra_forbidden": "没有这一项",
-    "int_parsing": "应为整数",
-    "int_type": "应为整数",
-    "int_from_float": "应为整数",
-    "bool_parsing": "应为 true 或 false",
-    "bool_type": "应为 true 或 false",
-    "string_type": "应为文本",
-    "list_type": "应为列表",
-    "dict_type": "应为键值对",
-    "model_type": "应为键值对",
-    "tuple_type": "应为列表",
-    "string_pattern_mismatch": "格式不对，应符合 {pattern}",
-    "string_too_short": "不得少于 {min_length} 个字符",
-    "string_too_long": "不得超过 {max_length} 个字符",
-    "too_short": "不得少于 {min_length} 项",
-    "too_long": "不得超过 {max_length} 项",
-    "greater_than": "应大于 {gt}",
-    "greater_than_equal": "不得小于 {ge}",
-    "less_than": "应小于 {lt}",
-    "less_than_equal": "不得大于 {le}",
-    "literal_error": "不是允许的取值，可用：{expected}",
-    "enum": "不是允许的取值，可用：{expected}",
-}
-
-
-def _reason(item: Any) -> str:
-    """Return in Chinese what is wrong with one field."""
-    known = _REASONS.get(item["type"])
-    return known.format(**item.get("ctx", {})) if known else f"取值有误（{item['msg']}）"
+#: Of so many names, the newest ones, the near ones are looked for.
+MOST_NAMES = 1000
 
 
 @dataclass(frozen=True)
@@ -65,15 +37,18 @@ class Resolved:
 
 
 def validate(name: str, model: type[Input], data: Mapping[str, Any]) -> Any:
-    """Return `data` as the input model; Invalid names each field and what is wrong with it."""
+    """Return `data` as the input model; Invalid names each field and what is wrong with it.
+
+    A text with a NUL or half a character (a lone surrogate) is refused: not every database can hold it.
+    """
     try:
-        return model.model_validate(dict(data))
+        value = model.model_validate(dict(data))
     except ValidationError as error:
         problems_en, problems_zh = [], []
         for item in error.errors():
             field = ".".join(str(part) for part in item["loc"]) or "input"
             problems_en.append(f"{field}: {item['msg']}")
-            problems_zh.append(f"{field}：{_reason(item)}")
+            problems_zh.append(f"{field}：{reason(item)}")
         raise Invalid(
             f"{name} cannot use this input — " + "; ".join(problems_en),
             f"{name} 的输入有误——" + "；".join(problems_zh),
@@ -83,6 +58,36 @@ def validate(name: str, model: type[Input], data: Mapping[str, Any]) -> Any:
             ),
             code="bad_input",
         ) from error
+    _check_text(name, "", value.model_dump())
+    return value
+
+
+def _check_text(name: str, place: str, value: Any) -> None:
+    """Raise Invalid for a text in `value`, which stands at `place` of the input, that cannot be kept."""
+    if isinstance(value, str):
+        if "\0" in value or not is_text(value):
+            raise Invalid(
+                f"{name} cannot use this input — {place}: it holds a NUL or half a character",
+                f"{name} 的输入有误——{place}：含有空字符（NUL）或不完整的字符",
+                hint=("Take it out: no text has one.", "请将其去掉：正常文本中不会有这种字符。"),
+                code="bad_text",
+            )
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _check_text(name, place or "input", key)
+            _check_text(name, f"{place}.{key}" if place else str(key), item)
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            _check_text(name, f"{place}.{number}", item)
+
+
+def is_text(value: str) -> bool:
+    """Return whether all of `value` are characters: no lone surrogates, so that UTF-8 can write it."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def local_path(text: str) -> Path:
@@ -131,6 +136,11 @@ def content_digest(path: Path) -> str:
 
 def check_url(session: Session, url: str, *, loopback: bool = True) -> None:
     """Raise Forbidden unless the host is in the setting `allowed_hosts` or, where `loopback` says so, this one."""
+    check_address(session.workspace.settings.allowed_hosts, url, loopback=loopback)
+
+
+def check_address(allowed_hosts: frozenset[str], url: str, *, loopback: bool = True) -> None:
+    """Raise Invalid for what is no plain http(s) address, Forbidden for a host that may not be called."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
@@ -151,14 +161,14 @@ def check_url(session: Session, url: str, *, loopback: bool = True) -> None:
             hint=("Give the plain address; keys come from the environment.", "请只写地址；密钥从环境变量读取。"),
             code="url_with_secret",
         )
-    if (loopback and host in ("127.0.0.1", "::1", "localhost")) or host in session.workspace.settings.allowed_hosts:
+    if (loopback and host in ("127.0.0.1", "::1", "localhost")) or host in allowed_hosts:
         return
     raise Forbidden(
         f"the host {host} is not in the setting allowed_hosts",
         f"主机 {host} 不在设置 allowed_hosts 中",
         hint=(
-            f'Add it to quanheng.toml: allowed_hosts = "{host}"',
-            f'请在 quanheng.toml 中加入：allowed_hosts = "{host}"',
+            f'Add it to quanheng.toml: allowed_hosts = "{host}", or set QUANHENG_ALLOWED_HOSTS={host}',
+            f'请在 quanheng.toml 中加入：allowed_hosts = "{host}"，或设置环境变量 QUANHENG_ALLOWED_HOSTS={host}',
         ),
         code="host_not_allowed",
     )
@@ -174,15 +184,23 @@ def with_whole_paths(value: Input) -> Input:
     return value.model_copy(update=update) if update else value
 
 
-def check_unchanged(path: str, told: JSON) -> None:
-    """Raise Conflict when a path no longer holds the content that `resolve` put into the key (`told`)."""
-    if told != {"content": content_digest(local_path(path))}:
-        raise Conflict(
-            f"{path} changed while it was read",
-            f"{path} 在读取过程中发生了变化",
-            hint=("Run it again when nothing writes to it.", "请在没有程序写入时重新执行。"),
-            code="changed_while_read",
-        )
+def check_unchanged(value: Input, params: Mapping[str, JSON]) -> None:
+    """Raise Conflict when a path of the input no longer holds the content that `resolve` put into `params`."""
+    for name in marked(type(value), Local):
+        if name not in params:  # left out, or a path that is written to
+            continue
+        path = getattr(value, name)
+        try:
+            found: JSON = {"content": content_digest(local_path(path))}
+        except NotFound:
+            found = None
+        if params[name] != found:
+            raise Conflict(
+                f"{path} changed while it was read",
+                f"{path} 在读取过程中发生了变化",
+                hint=("Run it again when nothing writes to it.", "请在没有程序写入时重新执行。"),
+                code="changed_while_read",
+            )
 
 
 def refuse_paths(session: Session, value: Input) -> None:
@@ -240,7 +258,7 @@ def find_artifact(session: Session, text: str, takes: Takes = Takes("*")) -> str
         if withdrawn_at:
             raise withdrawn(text, digest)
         return digest
-    raise _not_one(text, takes, rows, fitting)
+    raise _not_one(session, text, takes, rows, fitting)
 
 
 def withdrawn(text: str, digest: str) -> Conflict:
@@ -253,8 +271,9 @@ def withdrawn(text: str, digest: str) -> Conflict:
     )
 
 
-def _not_one(text: str, takes: Takes, rows: list[Any], fitting: list[Any]) -> Exception:
+def _not_one(session: Session, text: str, takes: Takes, rows: list[Any], fitting: list[Any]) -> Exception:
     wanted = "/".join(takes.kinds)
+    wanted_zh = "或".join(kind_word(kind) for kind in takes.kinds)
     if len(fitting) > 1:
         choices = ", ".join(f"{row[1].split('/')[0]}:{text}" for row in fitting)
         return Invalid(
@@ -265,15 +284,39 @@ def _not_one(text: str, takes: Takes, rows: list[Any], fitting: list[Any]) -> Ex
         )
     if rows:
         kinds = ", ".join(sorted({row[1] for row in rows}))
+        kinds_zh = "、".join(sorted({kind_word(row[1]) for row in rows}))
         return Invalid(
             f"{text!r} is a {kinds}, but {wanted} is needed",
-            f"{text!r} 是 {kinds}，而这里需要 {wanted}",
+            f"{text!r} 是{kinds_zh}，而这里需要{wanted_zh}",
             hint=("List what there is: quanheng artifact list", "查看现有制品：quanheng artifact list"),
             code="wrong_kind",
         )
+    what = wanted if wanted != "*" else "artifact"
+    near = _near(session, text, takes)
+    if near:
+        return NotFound(
+            f"there is no {what} {text!r} in this project",
+            f"本项目中没有名为 {text!r} 的{wanted_zh}",
+            hint=("Did you mean: " + ", ".join(near), "是否想用：" + "、".join(near)),
+            code="no_such_artifact",
+        )
     return NotFound(
-        f"there is no {wanted if wanted != '*' else 'artifact'} {text!r} in this project",
-        f"本项目中没有名为 {text!r} 的{wanted if wanted != '*' else '制品'}",
+        f"there is no {what} {text!r} in this project",
+        f"本项目中没有名为 {text!r} 的{wanted_zh}",
         hint=("List what there is: quanheng artifact list", "查看现有制品：quanheng artifact list"),
         code="no_such_artifact",
     )
+
+
+def _near(session: Session, text: str, takes: Takes) -> list[str]:
+    """Return names of the project that are written like `text`, the same slug under another kind first."""
+    from quanheng.core.models import Name
+
+    if text.startswith("sha256:"):
+        return []
+    rows = Name.objects.filter(project_id=session.project_id).values_list("kind", "slug", "artifact__kind")
+    known = [f"{kind}:{slug}" for kind, slug, full in rows.order_by("-id")[:MOST_NAMES] if takes.allows(full)]
+    kind, _, slug = text.rpartition(":")
+    same = [name for name in known if kind and name.endswith(":" + slug)]
+    like = get_close_matches(text, known if kind else [name.split(":", 1)[1] for name in known], n=3, cutoff=0.6)
+    return list(dict.fromkeys([*sorted(same, key=lambda name: name not in like), *like]))[:3]

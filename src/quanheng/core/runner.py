@@ -22,6 +22,7 @@ from quanheng.core.child import layer_from_json, subject_from_json, unexpected
 from quanheng.core.context import Draft
 from quanheng.core.database import cursor, retry_locked, write
 from quanheng.core.jobs import CANCELLED, DONE, FAILED, Plan, Result
+from quanheng.core.resolve import check_unchanged
 from quanheng.core.session import Session
 from quanheng.errors import Cancelled, QuanhengError
 from quanheng.kinds import kind_model
@@ -54,6 +55,8 @@ def run(session: Session, plan: Plan, job_id: str, attempt: int, listener: Liste
     try:
         with open(path, "a", encoding="utf-8") as job_log:
             drafts = _watch(session, plan, job_id, attempt, lease_s, listener, job_log)
+        with jobs.Keepalive(job_id, attempt, lease_s):  # reading large files once more takes its time
+            check_unchanged(plan.value, plan.params)
         prepared = _prepare(plan, drafts)
         write(lambda: jobs.finish(session, plan, job_id, attempt, DONE, outputs=prepared, objects=workspace.objects))
     except (QuanhengError, KeyboardInterrupt) as raised:
@@ -145,9 +148,13 @@ def _watch(
 
 
 def _read(stream: IO[bytes], messages: queue.Queue[dict[str, Any] | None]) -> None:
-    for line in stream:
-        messages.put(json.loads(line))
-    messages.put(None)
+    """Put each message on the queue, and None at the end: also after half a line, the last of a child that died."""
+    try:
+        with contextlib.suppress(ValueError):  # no JSON, or no text: what follows it is not to be trusted either
+            for line in stream:
+                messages.put(json.loads(line))
+    finally:
+        messages.put(None)
 
 
 def _follow(

@@ -29,12 +29,15 @@ def snapshot() -> Iterator[None]:
                 cur.execute("ROLLBACK")
                 raise
 
+    def end() -> None:
+        with cursor() as cur:
+            cur.execute("ROLLBACK")
+
     retry_locked(start)
     try:
         yield
     finally:
-        with cursor() as cur:
-            cur.execute("ROLLBACK")
+        retry_locked(end)  # where the connection was lost, the server has ended it already
 
 
 def select(sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:

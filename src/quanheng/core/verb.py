@@ -183,11 +183,20 @@ def find_query(name: str) -> Query:
 def _unknown(name: str, known: Mapping[str, object]) -> NotFound:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)
+    noun, _, action = name.partition(".")
+    same = sorted(other for other in known if other.startswith(noun + ".") or other.endswith("." + action))
+    near = get_close_matches(name, known, n=3, cutoff=0.6) or same[:5]
+    if near:
+        return NotFound(
+            f"there is no verb {name!r}",
+            f"没有名为 {name!r} 的操作",
+            hint=("Did you mean: " + ", ".join(near), "是否想用：" + "、".join(near)),
+            code="unknown_verb",
+        )
     return NotFound(
         f"there is no verb {name!r}",
         f"没有名为 {name!r} 的操作",
-        hint=("Did you mean: " + ", ".join(near), "是否想用：" + "、".join(near)),
+        hint=("List them: quanheng --help", "查看全部操作：quanheng --help"),
         code="unknown_verb",
     )
 

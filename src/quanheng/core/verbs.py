@@ -6,6 +6,8 @@ import datetime as dt
 import secrets
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from quanheng.core import clock
 from quanheng.core.inputs import Input, Local, Takes, param
 from quanheng.core.session import Session
@@ -314,7 +316,7 @@ class Item(Input):
     kind: str
     model: dict[str, Any]
     layers: tuple[ItemLayer, ...] = ()
-    inputs: tuple[tuple[str, str], ...] = ()
+    inputs: tuple[tuple[Annotated[str, Field(max_length=60)], str], ...] = ()  # (role, digest)
 
 
 class RegisterMany(Input):
@@ -341,7 +343,7 @@ class Withdraw(Input):
     """Input of artifact.withdraw."""
 
     artifact: Annotated[str, Takes("*")] = param(..., "Artifact", "制品")
-    reason: str = param(..., "Why; it is kept and shown", "原因；会保留并展示", min_length=3, max_length=2000)
+    reason: str = param(..., "Why; it is kept and shown", "原因；会保留并展示", min_length=2, max_length=2000)
 
 
 @verb(

@@ -24,7 +24,7 @@ from quanheng.core.jobs import CANCELLED, DENIED, FAILED, LOST, QUEUED, Plan
 from quanheng.core.resolve import resolve
 from quanheng.core.runner import Listener, log_path, silent
 from quanheng.core.session import Session
-from quanheng.errors import Cancelled, Conflict, Forbidden, QuanhengError
+from quanheng.errors import Cancelled, Conflict, Forbidden, QuanhengError, Unavailable
 from quanheng.store import JSON, canonical_json
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 #: How long an idle worker waits before it looks at the queue again, in seconds.
 POLL_S = 1.0
+#: How long it waits at most for a database that cannot be reached, before it tries again.
+BACK_OFF_S = 30.0
+#: What passes by itself: the database is started again, or let go by whoever locked it.
+_PASSING = ("database_unreachable", "database_locked")
 
 
 @dataclass(frozen=True)
@@ -161,25 +165,38 @@ def work(
 ) -> int:
     """Run queued jobs until `stop` is set (with `once`: until the queue is empty) and return how many were run.
 
-    A job that is being run when `stop` is set is finished first. Needs the permission operate. On SQLite one worker
-    at a time: Conflict otherwise.
+    A job that is being run when `stop` is set is finished first. While the database cannot be reached, the worker
+    tries again, less and less often (with `once`: Unavailable). Needs the permission operate. On SQLite one worker at
+    a time: Conflict otherwise.
     """
     retry_locked(lambda: permission.require(workspace.session, "operate", "job.work", scope="workspace"))
     stop = stop or threading.Event()
     lock = exclusive(workspace.folder, "job work") if is_sqlite() else contextlib.nullcontext()
-    count = 0
+    count, wait_s = 0, poll_s
     with lock:
         while not stop.is_set():
-            sweep(workspace)
-            job_id = jobs.claim(workspace.settings.number("lease_s"))
-            if job_id is not None:
-                ended(run_claimed(workspace, job_id, listener))
-                count += 1
-            elif once:
-                break
-            else:
-                stop.wait(poll_s)
+            try:
+                job_id = _next(workspace)
+                if job_id is not None:
+                    ended(run_claimed(workspace, job_id, listener))
+                    count += 1
+                elif once:
+                    break
+                else:
+                    stop.wait(poll_s)
+                wait_s = poll_s
+            except Unavailable as error:
+                if once or error.code not in _PASSING:
+                    raise
+                listener("log", {"en": error.text.en, "zh": error.text.zh})
+                stop.wait(wait_s)
+                wait_s = min(2 * wait_s, BACK_OFF_S)
     return count
+
+
+def _next(workspace: Workspace) -> str | None:
+    sweep(workspace)
+    return jobs.claim(workspace.settings.number("lease_s"))
 
 
 def run_claimed(workspace: Workspace, job_id: str, listener: Listener = silent) -> Ended:

@@ -203,7 +203,17 @@ def _prepare_folder(folder: Path, create: bool) -> bool:
     if (folder / FILE_NAME).exists():
         return False
     empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-    if not (create and empty):
+    if create and not empty:
+        raise NotFound(
+            f"{folder} is not empty, and it is no workspace",
+            f"{folder} 不是空文件夹，也不是工作区",
+            hint=(
+                "Make one in a new folder: quanheng -w NEW-FOLDER migrate",
+                "请在新文件夹中新建：quanheng -w 新文件夹 migrate",
+            ),
+            code="no_workspace",
+        )
+    if not create:
         raise NotFound(
             f"there is no workspace in {folder}",
             f"{folder} 里没有工作区",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from quanheng.core.context import Draft, JobContext, Loaded
 from quanheng.core.inputs import Filled, Input, Local, Takes, param
-from quanheng.core.resolve import check_unchanged, local_path
+from quanheng.core.resolve import local_path
 from quanheng.core.session import Session
 from quanheng.core.verb import verb
 from quanheng.errors import Conflict, Corrupt, Invalid, NotFound
@@ -29,6 +29,8 @@ from quanheng.store import Layer, canonical_json, sha256_digest
 
 JSONL = "application/jsonl"
 LICENCE_LAYER = "licence/found"
+#: Names of skipped files that are told.
+SHOWN_SKIPPED = 3
 
 
 class SourceRegister(Input):
@@ -84,13 +86,14 @@ def source_register(ctx: JobContext, inp: SourceRegister) -> Draft:
 
     scan = scan_folder(local_path(inp.path))
     if scan.passed_over:
+        some = scan.passed_over[:SHOWN_SKIPPED]
+        more = ("…", "等") if len(scan.passed_over) > len(some) else ("", "")
         ctx.log(
-            f"{len(scan.passed_over)} files passed over (unknown format, hidden or linked)",
-            f"跳过 {len(scan.passed_over)} 个文件（格式不明、隐藏或链接）",
+            f"{len(scan.passed_over)} files passed over (unknown format, hidden or linked): {', '.join(some)}{more[0]}",
+            f"跳过 {len(scan.passed_over)} 个文件（格式不明、隐藏或链接）：{'、'.join(some)}{more[1]}",
         )
     with tempfile.TemporaryDirectory(dir=ctx.settings.workspace) as scratch:
         stored = store_files(scan, ctx.objects, ctx.progress, scratch)
-    check_unchanged(inp.path, ctx.made_by["params"]["path"])  # type: ignore[index,call-overload]
     layers = stored.layers
     if inp.licence_file:
         found = ctx.objects.put_file(local_path(inp.licence_file))

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from quanheng.errors import Invalid, NotFound
 from quanheng.kinds.data import Licence
+from quanheng.kinds.kind_words import reason
 from quanheng.kinds.models import BankPurpose, Benchmark, Question
 from quanheng.store import canonical_json
 
@@ -56,11 +57,11 @@ def _question(path: Path, number: int, line: str) -> Question:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "row"
-        raise _wrong(path, number, f"{where}: {first['msg']}", f"{where} 有误（{first['msg']}）") from error
+        raise _wrong(path, number, f"{where}: {first['msg']}", f"{where}：{reason(first)}") from error
 
 
 def _wrong(path: Path, number: int, en: str, zh: str) -> Invalid:
-    place = (f", line {number}", f"第 {number} 行") if number else ("", "")
+    place = (f", line {number}", f" 第 {number} 行") if number else ("", "")
     return Invalid(
         f"bank {path.name}{place[0]}: {en}",
         f"题库 {path.name}{place[1]}：{zh}",

@@ -63,10 +63,13 @@ def assessment_report(session: Session, inp: AssessmentReport) -> Any:
     return {"path": inp.to, "bytes": len(data)}
 
 
-@query("assessment.bundle", help=(
+@query(
+    "assessment.bundle",
+    help=(
         "Write the evidence bundle of an assessment; without --sealed it holds all contents, raw sources too",
         "导出评估的证明材料包；不加 --sealed 时含全部内容，包括未遮盖的原始来源",
-    ))
+    ),
+)
 def assessment_bundle(session: Session, inp: AssessmentBundle) -> Any:
     """Write the bundle with the report inside and return path, size, fingerprint and root."""
     from quanheng.core.artifacts import load
@@ -127,7 +130,7 @@ def report_html(session: Session, name: str, language: str, bundle_name: str = "
     proof = Proof(
         entries=checkpoint.size,
         root=checkpoint.root.hex(),
-        time=(checkpoint.time or "")[:19] + "Z",
+        time=_utc(checkpoint.time),
         fingerprint=keys.current(session.workspace.folder).fingerprint,
         witness=Say(en=seen, zh=seen) if seen else None,
     )
@@ -135,7 +138,7 @@ def report_html(session: Session, name: str, language: str, bundle_name: str = "
     context = ReportContext(
         project=Project.objects.get(id=session.project_id).title,
         report_id=f"QH-{loaded.digest.removeprefix('sha256:')[:12]}",
-        made_on=(checkpoint.time or "")[:19].replace("T", " "),
+        made_on=_utc(checkpoint.time),
         version=__version__,
         rulepack=packs[0].kind if packs else shipped_pack(),
         assessment_digest=loaded.digest,
@@ -151,6 +154,11 @@ def report_html(session: Session, name: str, language: str, bundle_name: str = "
         endpoint=_first(found, "endpoint"),
     )
     return render(model, context, language)
+
+
+def _utc(time: str | None) -> str:
+    """Return a time of the log to the second, with its zone, "" for none."""
+    return f"{time[:19].replace('T', ' ')} UTC" if time else ""
 
 
 def _evidence(session: Session, loaded: Loaded) -> dict[str, list[Any]]:

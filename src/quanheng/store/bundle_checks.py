@@ -20,11 +20,15 @@ from quanheng.store.manifest import Layer, Manifest
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a check looked at, in a few words, and what it found wrong. `compared`: False when there was no key."""
+    """What a check looked at, in a few words, and what it found wrong. `compared`: False when there was no key.
+
+    `other_key`: the keys are in order, and the expected one is not among them.
+    """
 
     detail: Text
     problems: list[Problem] = field(default_factory=list)
     compared: bool = True
+    other_key: bool = False
 
 
 def check_signature(bundle: Bundle, key: str | None) -> Outcome:
@@ -64,11 +68,10 @@ def check_key(bundle: Bundle, key: str | None) -> Outcome:
         return Outcome(text, problems, compared=False)
     if key not in known:
         text = Text(f"it was not signed by {key}, nor by a key that followed it", f"不是由 {key} 或其后继密钥签名")
-        problems.append(Problem(form.KEYS, text))
-    steps = len(known) - 1 - known.index(key) if key in known else 0
-    if steps:
+        return Outcome(Text(key, key), [*problems, Problem(form.KEYS, text)], other_key=not problems)
+    if steps := len(known) - 1 - known.index(key):
         return Outcome(Text(f"{key}, rotated {steps} times since", f"{key}，此后轮换 {steps} 次"), problems)
-    return Outcome(Text(f"{key}, as expected", f"{key}，与预期一致") if key in known else Text(key, key), problems)
+    return Outcome(Text(f"{key}, as expected", f"{key}，与预期一致"), problems)
 
 
 def check_files(bundle: Bundle, key: str | None) -> Outcome:

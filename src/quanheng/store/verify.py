@@ -76,11 +76,15 @@ class Facts:
 
 @dataclass(frozen=True)
 class Verification:
-    """All checks in order, and the facts where they could be read. `key_compared`: a --key was given and fits."""
+    """All checks in order, and the facts where they could be read. `key_compared`: a --key was given and fits.
+
+    `other_key`: a key was given, and another one signed.
+    """
 
     checks: tuple[CheckResult, ...]
     facts: Facts | None
     key_compared: bool
+    other_key: bool = False
 
     @property
     def ok(self) -> bool:
@@ -150,15 +154,16 @@ def _open_bundle(zipped: CanonicalZip) -> Bundle:
 
 def _run(done: list[CheckResult], bundle: Bundle, key: str | None) -> Verification:
     checks = list(done)
-    compared = False
+    compared = other_key = False
     for code, title, function in CHECKS:
         outcome = run_check(function, bundle, key)
         ok: bool | None = not outcome.problems
         if code == "key":
             compared = outcome.compared and not outcome.problems
+            other_key = outcome.other_key
             ok = None if ok and not outcome.compared else ok
         checks.append(CheckResult(code, title, ok, outcome.detail, tuple(outcome.problems)))
-    return Verification(tuple(checks), _facts(bundle), compared)
+    return Verification(tuple(checks), _facts(bundle), compared, other_key)
 
 
 def _stopped(done: list[CheckResult], code: str, title: Text, where: str, error: Corrupt) -> Verification:
@@ -242,7 +247,13 @@ def _fact_lines(facts: Facts) -> list[Text]:
 
 
 def _verdict(found: Verification) -> Text:
-    if not found.ok:
+    wrong = [check.code for check in found.checks if check.ok is False]
+    if wrong == ["key"] and found.other_key:
+        return Text(
+            "NOT VERIFIED: intact, but not signed by the expected key.",
+            "验证未通过：内容完好，但不是由预期的密钥签名。",
+        )
+    if wrong:
         return Text(
             "NOT VERIFIED: something in this bundle is not as it was signed.", "验证未通过：材料包与签名时不符。"
         )

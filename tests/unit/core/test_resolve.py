@@ -56,7 +56,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"text": "ab", "names": [1]}, "names.0：应为文本"),
     ({"text": "ab", "pairs": 1}, "pairs：应为键值对"),
     ({"text": "ab", "pair": 1}, "pair：应为列表"),
-    ({"text": "ab", "choice": "z"}, "choice：不是允许的取值，可用：'x' or 'y'"),
+    ({"text": "ab", "choice": "z"}, "choice：不是允许的取值，可用：'x'、'y'"),
     ({"text": "ab", "colour": "z"}, "colour：不是允许的取值，可用：'red'"),
 ]
 

@@ -81,6 +81,8 @@ def test_another_key(good):
     found = verify_bundle(good, fingerprint(public(2)))
     assert failing(found) == {"key"}
     assert found.exit_code == 7 and not found.key_compared
+    assert render(found, "zh").splitlines()[-1] == "验证未通过：内容完好，但不是由预期的密钥签名。"
+    assert render(found, "en").splitlines()[-1] == "NOT VERIFIED: intact, but not signed by the expected key."
     for bad in ("", "abc", KEY[7:], KEY.upper()):
         with pytest.raises(Invalid) as caught:
             verify_bundle(good, bad)

@@ -16,6 +16,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from quanheng.core.verb import Permission
 from quanheng.errors import Invalid
 from quanheng.kinds import Model, Say
+from quanheng.kinds.kind_words import reason
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
@@ -95,7 +96,7 @@ def parse_type(name: str, data: Mapping[str, Any]) -> CaseType:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "type"
-        raise _bad(name, f"{field}: {first['msg']}", f"{field} 一项有误：{first['msg']}") from error
+        raise _bad(name, f"{field}: {first['msg']}", f"{field} 一项有误：{reason(first)}") from error
     if case_type.name != name:
         raise _bad(name, f"it calls itself {case_type.name}", f"文件内的名称是 {case_type.name}，与文件名不符")
     _check_names(case_type)

@@ -32,7 +32,9 @@ def check_layer_rows(findings: Findings, sound: Iterable[Sound]) -> dict[str, Ne
     for item in sound:
         if not item.is_withdrawn:
             for layer in item.layers:
-                needed.setdefault(layer.digest, Needed(layer, item.digest))
+                known = needed.get(layer.digest)
+                if known is None or (known.layer.is_external and not layer.is_external):  # one must lie here
+                    needed[layer.digest] = Needed(layer, item.digest)
     rows = {
         text_of(digest): (size, bool(external))
         for digest, size, external in select(f"SELECT {as_stored('digest')}, size, is_external FROM qh_core_layer")

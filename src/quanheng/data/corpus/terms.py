@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from quanheng.errors import Invalid, NotFound, Unavailable
 from quanheng.kinds.data import Lexicon, LexiconTerm
+from quanheng.kinds.kind_words import reason
 from quanheng.store import canonical_json
 from quanheng.text.encoding import decode
 from quanheng.text.normalise import shadow
@@ -77,7 +78,7 @@ def _term(line: str, number: int) -> LexiconTerm:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "line"
-        raise _bad(number, f"{where}: {first['msg']}", f"{where}：{first['msg']}") from error
+        raise _bad(number, f"{where}: {first['msg']}", f"{where}：{reason(first)}") from error
 
 
 def _bad(number: int, en: str, zh: str) -> Invalid:

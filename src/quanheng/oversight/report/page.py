@@ -95,8 +95,24 @@ def _head(assessment: Assessment, context: ReportContext, tongue: Tongue) -> Htm
             el("div", line, " ", digest_mark(pack) if pack else None, class_="sub"),
             _verdict_bar(assessment, tongue),
             el("p", tongue("self_drawn_banner"), class_="banner") if assessment.self_drawn else None,
+            _redraws(assessment, tongue),
         ]
     )
+
+
+def _redraws(assessment: Assessment, tongue: Tongue) -> Html | None:
+    """Return the line that names the purposes for which samples were drawn more than once, and how often."""
+    purposes = [draw.purpose for draw in assessment.draws]
+    times = {
+        purpose: max(purposes.count(purpose), *(d.draw_no for d in assessment.draws if d.purpose == purpose))
+        for purpose in sorted(set(purposes))
+    }
+    which = [
+        tongue("redraws", purpose=sections.purpose_name(purpose, tongue), n=number(n))
+        for purpose, n in times.items()
+        if n > 1
+    ]
+    return el("p", tongue("redraws_banner", which=tongue.listed(*which)), class_="banner") if which else None
 
 
 def _corpus_line(context: ReportContext, tongue: Tongue) -> str | None:

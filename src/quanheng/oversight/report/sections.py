@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from quanheng.kinds.base import Rate
 from quanheng.kinds.data import Corpus, Source
+from quanheng.kinds.kind_words import said_zh
 from quanheng.kinds.models import LanguageModel
 from quanheng.kinds.oversight import Assessment, Judge, JudgeUse, RulePack
 from quanheng.oversight.report.context import Held, ReportContext
@@ -69,10 +70,16 @@ def _origin(source: Source, tongue: Tongue) -> Html:
     return join([lines[0], el("span", named, class_="cl")])
 
 
+def _as_found(found: str, tongue: Tongue) -> str:
+    """Return the first line of what was found about a licence."""
+    first = next(iter(found.strip().splitlines()), "")
+    return said_zh(first) if tongue.zh else first
+
+
 def _licence(source: Source, tongue: Tongue) -> Html:
     licence = source.licence
     mark = el("span", tongue("clear" if licence.clear else "unclear"), class_="v ok" if licence.clear else "v no")
-    first = next(iter(licence.found.strip().splitlines()), "")
+    first = _as_found(licence.found, tongue)
     said = " · ".join(part for part in (licence.spdx, first[:120]) if part and part != "NOASSERTION")
     return join([mark, el("span", said, class_="cl")])
 
@@ -158,14 +165,14 @@ def _model(context: ReportContext, tongue: Tongue) -> Html | None:
 
 def _unclear(model: Held[LanguageModel], tongue: Tongue) -> Html:
     mark = el("span", tongue("unclear"), class_="v no")
-    return join([mark, " ", el("small", model.kind.licence.found[:120])])
+    return join([mark, " ", el("small", _as_found(model.kind.licence.found, tongue)[:120])])
 
 
 def drawn(assessment: Assessment, tongue: Tongue) -> Html:
     """Return every draw, also those that were not used, and every judge with its validation."""
     draws: list[list[Child]] = [
         [
-            tongue(f"purpose_{draw.purpose}") if draw.purpose in _PURPOSES else draw.purpose,
+            purpose_name(draw.purpose, tongue),
             f"{number(draw.n)} / {number(draw.population)}",
             number(draw.draw_no),
             el("span", tongue("self_drawn"), class_="v wait") if draw.self_drawn else tongue("outside"),
@@ -184,6 +191,11 @@ def drawn(assessment: Assessment, tongue: Tongue) -> Html:
 
 
 _PURPOSES = ("manual", "keyword", "classifier", "source")
+
+
+def purpose_name(purpose: str, tongue: Tongue) -> str:
+    """Return what samples of this purpose are called."""
+    return tongue(f"purpose_{purpose}") if purpose in _PURPOSES else purpose
 
 
 def _judge_row(use: JudgeUse, tongue: Tongue) -> list[Child]:

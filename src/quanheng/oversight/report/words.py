@@ -61,7 +61,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "witness": ("外部见证", "Outside witness"),
     "no_witness": ("无外部见证", "no outside witness"),
     "no_proof": ("尚未签名存证。", "Not yet under a signed checkpoint."),
-    "verify_offline": ("任何人可离线核验，只需 quanheng 软件包：", "Anyone can verify offline, with this package alone:"),
+    "verify_offline": (
+        "任何人可离线核验，只需 quanheng 软件包：",
+        "Anyone can verify offline, with this package alone:",
+    ),
     "assessment": ("评估", "Assessment"),
     "sources": ("来源", "Sources"),
     "samples": ("样本", "Samples"),
@@ -136,14 +139,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "purpose": ("用途", "Purpose"),
     "drawn_of": ("抽取 / 总体（条）", "Drawn / population"),
     "draw_no": ("第几次", "Draw"),
-    "drawn_by": ("抽样随机数", "Nonce"),
+    "drawn_by": ("如何抽取", "How drawn"),
     "self_drawn": ("自行抽取", "self-drawn"),
-    "outside": ("来自建模团队之外", "from outside the team"),
+    "outside": ("由另一账号抽取", "drawn by another account"),
     "self_drawn_banner": (
         "有样本为自行抽取：抽样随机数不来自建模团队之外，不能排除重复抽样直至满意。",
         "At least one sample is self-drawn: the nonce did not come from outside the team, "
         "so drawing again until it suited cannot be ruled out.",
     ),
+    "redraws": ("{purpose}：{n} 次抽样", "{purpose}: {n} draws"),
+    "redraws_banner": ("同一用途有多次抽样：{which}。", "Samples were drawn more than once: {which}."),
     "withdrawn_draws": ("另有 {} 次抽样在抽取后被撤回。", "{} further draws were withdrawn after they were drawn."),
     "no_samples": ("尚未抽取样本。", "No sample has been drawn."),
     "no_verdicts": ("尚无封存的判定。", "No verdicts are sealed yet."),
@@ -198,6 +203,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "made_with": ("由权衡 {version} 生成", "Made with Quanheng {version}"),
     "page": ("第", "page"),
 }
+#: Hex digits shown of a digest: core.resolve finds an artifact by "sha256:" and these.
+SHOWN_HEX = 12
 COLON = {"zh": "：", "en": ": "}
 LIST_COMMA = {"zh": "，", "en": ", "}
 
@@ -260,10 +267,10 @@ def plain_percent(num: int, den: int) -> str:
 
 
 def short_digest(digest: str) -> str:
-    """Return the first and last four hex digits of a digest or root.
+    """Return a digest with as many hex digits as commands need to find its artifact; of a root as many.
 
-    >>> short_digest("sha256:8f3c" + "0" * 56 + "e21a")
-    '8f3c…e21a'
+    >>> short_digest("sha256:8f3c" + "0" * 60)
+    'sha256:8f3c00000000'
     """
-    hexadecimal = digest.removeprefix("sha256:")
-    return f"{hexadecimal[:4]}…{hexadecimal[-4:]}" if len(hexadecimal) > 9 else hexadecimal
+    algorithm = "sha256:" if digest.startswith("sha256:") else ""
+    return digest[: len(algorithm) + SHOWN_HEX]

@@ -8,10 +8,14 @@ from decimal import Decimal
 
 from quanheng.kinds.base import Say
 from quanheng.kinds.data import Corpus, Source, SourceShare
-from quanheng.kinds.oversight import Counted, Need, Rule, Total
+from quanheng.kinds.kind_words import said_zh
+from quanheng.kinds.oversight import Counted, Need, Note, Rule, Total
 from quanheng.oversight.rules.evidence import Evidence, Loaded, add, at
 from quanheng.oversight.rules.finding import Finding, NeedCode, measures, missing, note
 from quanheng.stats.binomial import decimal_text
+
+#: TC260-003, 8.1 a), as rule BNK-KW-01 has it: a keyword library should have at least so many terms.
+RECOMMENDED_TERMS = 10_000
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def _lacking(source: Source, need: NeedCode) -> Say:
     if need == "licence":
         found = source.licence.found.strip().splitlines()
         said = found[0][:80] if found else source.licence.spdx
-        return Say(en=f"{source.title}: licence unclear ({said})", zh=f"{source.title}：许可不明（{said}）")
+        return Say(en=f"{source.title}: licence unclear ({said})", zh=f"{source.title}：许可不明（{said_zh(said)}）")
     return Say(en=f"{source.title}: no collection record", zh=f"{source.title}：无采集记录")
 
 
@@ -156,9 +160,23 @@ def _filtered(rule: Rule, evidence: Evidence) -> Finding:
         n=n,
         value=decimal_text(k.value, n.value),
         follows=True,
+        notes=_small_lexicon(filtered.lexicon_terms),
         details=(line,),
         need=None if whole else _need("provide", n.value - k.value, rule),
         computed_from=(corpus.digest, *((filtered.lexicon,) if filtered.lexicon else ())),
+    )
+
+
+def _small_lexicon(terms: int) -> tuple[Note, ...]:
+    """Return the note that a filter of few terms passes over much, which its full coverage does not show."""
+    if not terms or terms >= RECOMMENDED_TERMS:  # no filter at all fails by itself
+        return ()
+    return (
+        note(
+            "small_lexicon",
+            f"The filter's keyword library has only {terms:,} terms; at least {RECOMMENDED_TERMS:,} are recommended.",
+            f"过滤所用的关键词库只有 {terms:,} 个词，推荐不少于 {RECOMMENDED_TERMS:,} 个。",
+        ),
     )
 
 

@@ -92,6 +92,23 @@ def test_everything_is_on_the_page(report: Report, language: str) -> None:
     assert "python -I -m quanheng.store.verify bundle.zip --key" in text
 
 
+def test_a_redraw_stands_below_the_verdict(report: Report) -> None:
+    assessment, context = report
+    first = assessment.draws[0]
+    again = first.model_copy(update={"draw_no": 3})
+    redrawn = assessment.model_copy(update={"draws": (*assessment.draws, again)})
+    for language, name in (("zh", "关键词抽检：3 次抽样"), ("en", "keyword check: 3 draws")):
+        assert first.purpose == "keyword" and name in Page(render(redrawn, context, language)).text
+        assert name not in Page(render(assessment, context, language)).text
+
+
+def test_digests_on_the_page_name_artifacts(report: Report) -> None:
+    assessment, context = report
+    html = render(assessment, context, "zh")
+    for source in context.sources:
+        assert f'title="{source.digest}"' in html and f">{source.digest[:19]}<" in html
+
+
 def test_chinese_page_says_the_plain_truth(report: Report) -> None:
     text = Page(render(*report, "zh")).text
     for said in (

@@ -44,8 +44,8 @@ def test_numbers() -> None:
     assert [plain_percent(96, 100), plain_percent(1, 1), plain_percent(1, 10), plain_percent(995, 1000)] == [
         "96%", "100%", "10%", "99.5%",
     ]  # fmt: skip
-    assert short_digest("sha256:8f3c" + "0" * 56 + "e21a") == "8f3c…e21a"
-    assert short_digest("abc") == "abc"
+    assert short_digest("sha256:8f3c" + "0" * 60) == "sha256:8f3c00000000"
+    assert short_digest("8f3c" * 16) == "8f3c8f3c8f3c" and short_digest("abc") == "abc"
 
 
 def test_words_are_filled() -> None:

@@ -71,6 +71,7 @@ def test_filter_coverage(kit: Kit, filtered: bool, verdict: str) -> None:
     result = measure(RULES["COR-CON-01"], Evidence(corpus=corpus))
     assert result.verdict == verdict
     assert result.n and result.n.counts[0].pointer == "/filtered/documents"
+    assert result.has("small_lexicon") == filtered  # the corpus was filtered with 40 terms
 
 
 def test_masking_alone_proves_nothing(kit: Kit) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from quanheng.errors import Invalid, NotFound
+from quanheng.kinds.kind_words import reason
 from quanheng.kinds.oversight import RulePack
 
 DEFAULT = "tc260-003-2024"
@@ -52,9 +53,10 @@ def parse(data: bytes, name: str) -> RulePack:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = "/".join(str(part) for part in first["loc"]) or "the top level"
+        where_zh = where if first["loc"] else "顶层"
         raise Invalid(
             f"rule pack {name}: {where}: {first['msg']}",
-            f"规则包 {name}：{where} 处有误（{first['msg']}）",
+            f"规则包 {name}：{where_zh}：{reason(first)}",
             hint=(
                 "Compare it with a shipped pack; every rule has clause, measure, threshold, kind, force and basis.",
                 "请对照随附规则包：每条规则都要有条款、指标、阈值、类型、力度和依据。",
