@@ -72,7 +72,7 @@ def test_a_network_filesystem_is_refused_for_sqlite(place: Place, monkeypatch: p
 def test_a_folder_that_holds_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "dear.txt").touch()
-    with pytest.raises(NotFound, match="there is no workspace in"):
+    with pytest.raises(NotFound, match="is not empty, and it is no workspace"):
         quanheng.open(tmp_path / "letters")
     with pytest.raises(NotFound, match="there is no workspace in"):
         quanheng.open(tmp_path / "new", create=False)

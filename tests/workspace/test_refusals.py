@@ -85,8 +85,10 @@ def test_a_host_that_is_not_allowed_is_refused(place: Place) -> None:
     for url in ("ftp://models.example/", "models.example", "http://", "file:///etc/passwd", "http://[::1/"):
         with pytest.raises(Invalid, match=r"is not an http\(s\) URL"):
             check_url(workspace.session, url)
-    for url in ("http://127.0.0.1@models.example/", "http://localhost.models.example/"):
-        with pytest.raises(Forbidden):
+    with pytest.raises(Forbidden):
+        check_url(workspace.session, "http://localhost.models.example/")
+    for url in ("http://127.0.0.1@models.example/", "http://localhost/v1?key=word", "http://localhost/#part"):
+        with pytest.raises(Invalid, match="may hold no user"):
             check_url(workspace.session, url)
     allowed = place.open(allowed_hosts="Models.example").session
     check_url(allowed, "https://MODELS.example/v1")
