@@ -10,9 +10,8 @@ import random
 import time
 from pathlib import Path
 
-from nursery import Child, Nursery
-
 from databases import Place
+from nursery import Child, Nursery
 from quanheng.core.collect import collect
 from quanheng.core.fsck import fsck
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nursery import Nursery
-
 from databases import Place
+from nursery import Nursery
 from quanheng.core.fsck import fsck
 
 WRITERS = 8

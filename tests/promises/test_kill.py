@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nursery import Nursery
 
 from databases import Place, close_open
+from nursery import Nursery
 from quanheng.core.fsck import fsck
 
 FULL = os.environ.get("QUANHENG_PROMISES") == "full"
