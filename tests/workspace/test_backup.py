@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import stat
 from collections.abc import Iterator
@@ -100,6 +101,22 @@ def test_private_keys_stay_at_home_unless_asked_for(workspace: Any, tmp_path: Pa
     again.key.rotate(lost=True)
     again.checkpoint.sign()
     assert fsck(again).ok
+
+
+def test_a_restored_folder_has_the_mode_that_the_umask_or_the_empty_folder_gives(
+    workspace: Any, tmp_path: Path
+) -> None:
+    done = backup(workspace, tmp_path / "b.zip")
+    close_open()
+    (tmp_path / "there").mkdir(mode=0o700)
+    before = os.umask(0o027)
+    try:
+        restore(done.path, tmp_path / "r", database_url="sqlite")
+        restore(done.path, tmp_path / "there", database_url="sqlite")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "r").stat().st_mode) == 0o750
+    assert stat.S_IMODE((tmp_path / "there").stat().st_mode) == 0o700
 
 
 def test_private_key_files_are_readable_by_their_owner_only(workspace: Any, tmp_path: Path) -> None:

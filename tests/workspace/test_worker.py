@@ -217,7 +217,7 @@ def test_a_token_cannot_queue_a_flow(place: Place, workspace: Any, tmp_path: Pat
     size = Job.objects.count()
     with pytest.raises(Forbidden) as caught:
         limited.flow.run(file=str(flow), detach=True)
-    assert caught.value.code == "token_flow"
+    assert caught.value.code == "token_detach"
     assert Job.objects.count() == size + 1 and Job.objects.latest("created_at").state == "denied"
 
 

@@ -55,6 +55,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "label": ("account", "账号"),
     "layers": ("layers", "数据层"),
     "layers_deleted": ("layers deleted", "已删除的数据层"),
+    "layers_left": ("layers left for the next collection", "留待下次回收的数据层"),
     "layers_shared": ("layers kept (shared)", "保留的共用数据层"),
     "left_days": ("days left", "剩余天数"),
     "limit": ("limit", "期限"),

@@ -20,7 +20,9 @@ def prepare_items(ctx: Any, items: list[Any]) -> list[register.Prepared]:
     """Return the items as prepared artifacts; Forbidden for a layer that is not the actor's, NotFound for an input."""
     require_inputs(ctx.session, [digest for item in items for _, digest in item.inputs])
     layers = [layer for item in items for layer in item.layers]
-    require_layers(ctx.session, [layer.digest for layer in layers if not layer.urls])
+    # An external layer that is here is read from here, whatever its URL says: it takes the same right.
+    objects = ctx.session.workspace.objects
+    require_layers(ctx.session, [layer.digest for layer in layers if not layer.urls or objects.exists(layer.digest)])
     for url in dict.fromkeys(url for layer in layers for url in layer.urls):
         check_url(ctx.session, url, loopback=False)
     prepared = []

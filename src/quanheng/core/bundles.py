@@ -59,14 +59,16 @@ def export_bundle(
 
     mode: "open" carries the layers (withdrawn and external ones excepted), "sealed" only manifests and configs.
     extra: files for people, by name. Needs the permission read. NotFound for an artifact or layer that is not here,
-    Conflict when the signing key was changed meanwhile.
+    Conflict when the signing key was changed meanwhile, or when no signed checkpoint reaches the artifacts' entries
+    and the actor may not sign one.
     """
     retry_locked(lambda: permission.require(session, "read", "bundle.export"))
     retry_locked(lambda: _require_visible(session, digests))
     chain = retry_locked(_key_chain)
     wanted = lineage.closure([*digests, *(link.artifact for link in chain if link.artifact)])
     found = retry_locked(lambda: _read(wanted, progress))
-    note = retry_locked(lambda: keys.sign_checkpoint(session.workspace.folder))
+    indexes = retry_locked(lambda: _entry_indexes(found))
+    note = retry_locked(lambda: keys.note_for(session, max(indexes, default=-1) + 1))
     signer = retry_locked(lambda: keys.current(session.workspace.folder))
     if signer.fingerprint != chain[-1].fingerprint or not verify_signed(note, signer.public_key):
         raise Conflict(
@@ -76,7 +78,6 @@ def export_bundle(
             code="key_changed",
         )
     checkpoint = parse_signed(note).checkpoint
-    indexes = retry_locked(lambda: _entry_indexes(found, checkpoint.size))
     contents = BundleContents(
         mode=mode,
         roots=list(dict.fromkeys(digests)),
@@ -156,7 +157,7 @@ def _key_chain() -> list[KeyLink]:
     return chain[::-1]
 
 
-def _entry_indexes(found: list[_Artifact], size: int) -> list[int]:
+def _entry_indexes(found: list[_Artifact]) -> list[int]:
     """Return the entries that first registered these artifacts, withdrew them, or began the log and its keys."""
     from quanheng.core.models import Job
 
@@ -166,7 +167,7 @@ def _entry_indexes(found: list[_Artifact], size: int) -> list[int]:
         if artifact.reason is not None:
             rows = Job.objects.filter(verb="artifact.withdraw", state="done", inputs__contains=artifact.digest)
             jobs |= set(rows.values_list("id", flat=True))
-    return sorted(index for index in log.indexes_of_jobs(sorted(jobs)).values() if index < size)
+    return sorted(log.indexes_of_jobs(sorted(jobs)).values())
 
 
 def _layers(session: Session, found: list[_Artifact]) -> dict[str, Path]:

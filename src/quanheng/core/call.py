@@ -6,14 +6,16 @@ Input that cannot be understood never becomes a call, so it leaves no entry; a d
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from quanheng.core import jobs, permission, register, runner
 from quanheng.core.child import unexpected
 from quanheng.core.database import retry_locked, write
-from quanheng.core.inputs import is_filled
+from quanheng.core.inputs import SLUG, is_filled
 from quanheng.core.jobs import DENIED, DONE, FAILED, QUEUED, RUNNING, Plan, Result
 from quanheng.core.resolve import refuse_paths, resolve, validate, with_whole_paths
 from quanheng.core.runner import Listener, silent
@@ -49,6 +51,7 @@ def call(
     parent: the flow's job. Raises the verb's error after its entry is written.
     """
     verb = find_verb(name)
+    _check_name(as_name)
     value = validate(name, verb.input, said(verb, data))
     check_permission(session, verb, value, detach=detach)
     plan = retry_locked(lambda: make_plan(session, verb, value, as_name=as_name, again=again))
@@ -62,6 +65,20 @@ def call(
     if verb.mode == "inline":
         return _inline(session, plan, parent)
     return start(session, plan, parent=parent, detach=detach, listener=listener)
+
+
+def _check_name(as_name: str) -> None:
+    """Raise Invalid for a name that no artifact can get; nothing was run for it then."""
+    if as_name and not re.fullmatch(SLUG, as_name):
+        raise Invalid(
+            f"{as_name[:100]!r} cannot be the name of an artifact",
+            f"{as_name[:100]!r} 不能用作制品名称",
+            hint=(
+                "Up to 100 of a-z, 0-9, . _ - and a letter or digit first.",
+                "至多 100 个字符：a-z、0-9、. _ -，并以字母或数字开头。",
+            ),
+            code="bad_name",
+        )
 
 
 def said(verb: Verb, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,21 +100,21 @@ def check_permission(session: Session, verb: Verb, value: Any, *, detach: bool =
     """Raise Forbidden, after the denial is in the log."""
     try:
         retry_locked(lambda: permission.require(session, verb.permission, verb.name))
-        if detach and verb.mode == "flow" and session.scopes is not None:
-            raise _token_flow(verb)
+        if detach and verb.mode != "inline" and session.scopes is not None:
+            raise _token_detach(verb)
     except Forbidden as error:
         denied = Plan(verb, value, {"input": value.model_dump(mode="json")}, [], {})
         _record_end(session, denied, DENIED, error)
         raise
 
 
-def _token_flow(verb: Verb) -> Forbidden:
-    """Return the error of a token that queues a flow: the worker acts as the account, so scopes would be lost."""
+def _token_detach(verb: Verb) -> Forbidden:
+    """Return the error of a token that queues a job: the worker acts as the account, whatever became of the token."""
     return Forbidden(
-        f"an access token cannot queue {verb.name}: its steps would run without the token's limits",
-        f"访问令牌不能把 {verb.name} 排队：各步骤执行时将不受令牌范围约束",
+        f"an access token cannot queue {verb.name}: it would run without the token's limits, even after its end",
+        f"访问令牌不能把 {verb.name} 排队：执行时将不受令牌范围约束，令牌失效后也会执行",
         hint=("Run it without --detach.", "请去掉 --detach 直接执行。"),
-        code="token_flow",
+        code="token_detach",
     )
 
 
@@ -154,18 +171,18 @@ def _keep_name(session: Session, plan: Plan, found: tuple[str, ...]) -> None:
 
 
 def _inline(session: Session, plan: Plan, parent: str | None) -> Result:
-    """Run an inline verb's body, its artifacts, job row and entry in one transaction."""
+    """Run an inline verb's body, its artifacts, job row and entry in one transaction; then what it wants done after."""
     objects = session.workspace.objects
 
-    def work() -> Result:
+    def work() -> tuple[Result, Inline]:
         job_id = jobs.begin(session, plan, state=RUNNING, parent=parent)
         answer: Inline = plan.verb.body(InlineContext(session, plan, job_id), plan.value) or Inline()
         prepared = answer.prepared
         jobs.finish(session, plan, job_id, 1, DONE, outputs=prepared, objects=objects)
-        return Result(job_id, tuple(p.digest for p in prepared), value=answer.value)
+        return Result(job_id, tuple(p.digest for p in prepared), value=answer.value), answer
 
     try:
-        return write(work)
+        result, answer = write(work)
     except QuanhengError as error:
         # a transition of a case asks for its own permission inside the body; that refusal is a denial too
         _record_end(session, plan, DENIED if error.code == permission.REFUSED else FAILED, error)
@@ -174,6 +191,8 @@ def _inline(session: Session, plan: Plan, parent: str | None) -> Result:
         told = unexpected(fault)
         _record_end(session, plan, FAILED, told)
         raise told from fault
+    # Outside of the try: the call is done and its entry written, so that no second one may tell of a failure.
+    return replace(result, value={**result.value, **answer.after()}) if answer.after else result
 
 
 def _record_end(session: Session, plan: Plan, outcome: str, error: QuanhengError) -> None:
@@ -187,13 +206,20 @@ def _record_end(session: Session, plan: Plan, outcome: str, error: QuanhengError
 
 
 class Inline:
-    """What an inline verb's body gives: artifacts that are ready, and an answer for the caller."""
+    """What an inline verb's body gives: artifacts that are ready, and an answer for the caller.
+
+    after: what is done when the transaction is committed; it adds to the answer, and must not raise.
+    """
 
     def __init__(
-        self, prepared: list[register.Prepared] | None = None, value: Mapping[str, JSON] | None = None
+        self,
+        prepared: list[register.Prepared] | None = None,
+        value: Mapping[str, JSON] | None = None,
+        after: Callable[[], Mapping[str, JSON]] | None = None,
     ) -> None:
         self.prepared = prepared or []
         self.value: Mapping[str, JSON] = value or {}
+        self.after = after
 
 
 class InlineContext:

@@ -37,6 +37,12 @@ _UNUSED = (
     "NOT EXISTS (SELECT 1 FROM qh_core_layeruse u JOIN qh_core_artifact a ON a.id = u.artifact_id"
     " WHERE u.digest = qh_core_layer.digest AND a.withdrawn_at IS NULL)"
 )
+#: Somebody else brought the layer, and none of the artifacts that use it is of their making.
+_AWAITED = (
+    "EXISTS (SELECT 1 FROM qh_core_upload o WHERE o.digest = qh_core_layer.digest AND o.actor_id <> %s"
+    " AND NOT EXISTS (SELECT 1 FROM qh_core_layeruse u JOIN qh_core_placement p ON p.artifact_id = u.artifact_id"
+    " JOIN qh_core_job j ON j.id = p.job_id WHERE u.digest = o.digest AND j.actor_id = o.actor_id))"
+)
 
 
 @dataclass(frozen=True)
@@ -68,20 +74,35 @@ def collect(workspace: Workspace, progress: Callable[[int, int | None], None] = 
     return Collected(layers, size, temporary, entries)
 
 
-def remove_layers(workspace: Workspace, digests: list[str]) -> Collected:
-    """Return what was removed of these layers, whatever their age; one that an artifact still uses stays."""
-    wanted = sorted(set(digests))
+def remove_layers(workspace: Workspace, digests: list[str], *, actor_id: str | None = None) -> Collected:
+    """Return what was removed of these layers, whatever their age; one that an artifact still uses stays.
 
-    def doom(part: list[str]) -> None:
+    actor_id: whose wish it is. What another actor uploaded in the last `collect_after_h` hours, and has not yet
+    registered, is spared then: an artifact may be about to name it.
+    """
+    since = clock.now() - dt.timedelta(hours=workspace.settings.number("collect_after_h"))
+    spared, values = (f" AND NOT (seen_at >= %s AND {_AWAITED})", [since, actor_id]) if actor_id else ("", [])
+    lock = "" if is_sqlite() else " FOR UPDATE"
+
+    def doom(part: list[str]) -> list[str]:
         with cursor() as cur:
             cur.execute(
-                f"UPDATE qh_core_layer SET doomed_at = %s WHERE digest IN ({_marks(part)}) AND {_UNUSED}",
-                [clock.now(), *part],
+                f"SELECT digest FROM qh_core_layer WHERE digest IN ({_marks(part)}) ORDER BY digest{lock}", part
             )
+            # A second statement, so that PostgreSQL sees what was committed while it waited for the locks.
+            cur.execute(
+                f"UPDATE qh_core_layer SET doomed_at = %s WHERE digest IN ({_marks(part)}) AND {_UNUSED}{spared}",
+                [clock.now(), *part, *values],
+            )
+            cur.execute(
+                f"SELECT digest FROM qh_core_layer WHERE doomed_at IS NOT NULL AND digest IN ({_marks(part)})", part
+            )
+            return [row[0] for row in cur.fetchall()]
 
-    for part in _batches(wanted, MARK_ROWS):
-        write(lambda part=part: doom(part))  # type: ignore[misc]
-    layers, size = _remove_all(workspace, wanted, None, lambda done, total: None)
+    doomed: list[str] = []
+    for part in _batches(sorted(set(digests)), MARK_ROWS):
+        doomed += write(lambda part=part: doom(part))  # type: ignore[misc]
+    layers, size = _remove_all(workspace, doomed, None, lambda done, total: None)
     return Collected(layers, size)
 
 

@@ -13,6 +13,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+#: A short name: of a project, of an artifact.
+SLUG = r"^[a-z0-9][a-z0-9._-]{0,99}$"
+
 
 class Input(BaseModel):
     """The base of every verb's and query's input: an unknown field is an error."""

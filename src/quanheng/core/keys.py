@@ -6,9 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from quanheng.core import clock, log
-from quanheng.errors import Corrupt, NotFound, Unavailable
+from quanheng.core import clock, log, permission
+from quanheng.core.session import Session
+from quanheng.errors import Conflict, Corrupt, NotFound, Unavailable
 from quanheng.kinds.platform import Key
+from quanheng.store._disk import fsync_folder
 from quanheng.store.checkpoint import Checkpoint, format_signed
 from quanheng.store.ed25519 import fingerprint
 
@@ -55,7 +57,7 @@ def private_path(folder: Path, key: str) -> Path:
 
 
 def create_private(folder: Path) -> Signer:
-    """Return a new key, whose private half is written (mode 0600, fsync) under `folder`/keys."""
+    """Return a new key, whose private half is written (mode 0600, fsync of file and folder) under `folder`/keys."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     private = Ed25519PrivateKey.generate()
@@ -69,6 +71,8 @@ def create_private(folder: Path) -> Signer:
         os.fsync(handle)
     finally:
         os.close(handle)
+    fsync_folder(path.parent)
+    fsync_folder(folder)
     return Signer(name, public, folder)
 
 
@@ -104,6 +108,31 @@ def current(folder: Path) -> Signer:
             code="no_key",
         )
     return Signer(row.fingerprint, bytes.fromhex(row.public_key), folder)
+
+
+def note_for(session: Session, size: int) -> str:
+    """Return a signed note over at least the first `size` entries, by the key that signs now.
+
+    Whoever may sign gets one over the present log; others the newest that was signed, Conflict when none reaches.
+    """
+    from quanheng.core.models import Checkpoint as Row
+
+    folder = session.workspace.folder
+    if permission.decide(session, "audit", "checkpoint.sign", scope="workspace").allowed:
+        return sign_checkpoint(folder)
+    signed = Row.objects.filter(fingerprint=current(folder).fingerprint, size__gte=size)
+    row = signed.order_by("-size").first()
+    if row:
+        return row.note
+    raise Conflict(
+        f"no signed checkpoint reaches the first {size} entries of the log",
+        f"还没有覆盖前 {size} 条存证的已签名检查点",
+        hint=(
+            "Ask an auditor of the workspace to sign one: quanheng checkpoint sign",
+            "请工作区的 auditor 签署：quanheng checkpoint sign",
+        ),
+        code="no_checkpoint",
+    )
 
 
 def sign_checkpoint(folder: Path) -> str:

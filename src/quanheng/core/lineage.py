@@ -20,29 +20,38 @@ class Step(NamedTuple):
     depth: int
 
 
-def ancestors(digest: str, depth: int = DEPTH) -> list[Step]:
-    """Return what the artifact was made from, nearest first; each edge once, at its smallest depth."""
-    return _walk(digest, depth, "dst", "src")
+def ancestors(digest: str, depth: int = DEPTH, *, project: str | None = None) -> list[Step]:
+    """Return what the artifact was made from, nearest first; each edge once, at its smallest depth.
+
+    project: only what is placed in the project with this id.
+    """
+    return _walk(digest, depth, "dst", "src", project)
 
 
-def descendants(digest: str, depth: int = DEPTH) -> list[Step]:
-    """Return what was made from the artifact, nearest first."""
-    return _walk(digest, depth, "src", "dst")
+def descendants(digest: str, depth: int = DEPTH, *, project: str | None = None) -> list[Step]:
+    """Return what was made from the artifact, nearest first; with `project`, only what is placed there."""
+    return _walk(digest, depth, "src", "dst", project)
 
 
-def _walk(digest: str, depth: int, here: str, there: str) -> list[Step]:
-    """Walk the edges breadth first: a recursive query over nodes (UNION drops repeats), then their edges once."""
+def _walk(digest: str, depth: int, here: str, there: str, project: str | None) -> list[Step]:
+    """Walk the edges breadth first: a recursive query over nodes (UNION drops repeats), then their edges once.
+
+    What is placed in a project has all its inputs there, so that a walk loses nothing by not leaving the project.
+    """
+    placed = f"JOIN qh_core_placement p ON p.artifact_id = e.{there} AND p.project_id = %s" if project else ""
+    where = [project] if project else []
     sql = f"""
         WITH RECURSIVE start(id) AS (SELECT id FROM qh_core_artifact WHERE digest = %s),
         reach(id, depth) AS (
             SELECT id, 0 FROM start
             UNION
-            SELECT e.{there}, r.depth + 1 FROM reach r JOIN qh_core_edge e ON e.{here} = r.id WHERE r.depth < %s
+            SELECT e.{there}, r.depth + 1 FROM reach r JOIN qh_core_edge e ON e.{here} = r.id {placed}
+            WHERE r.depth < %s
         ),
         nearest(id, depth) AS (SELECT id, MIN(depth) FROM reach GROUP BY id)
         SELECT far.digest, far.kind, e.role, near.digest, n.depth + 1
         FROM nearest n
-        JOIN qh_core_edge e ON e.{here} = n.id
+        JOIN qh_core_edge e ON e.{here} = n.id {placed}
         JOIN qh_core_artifact far ON far.id = e.{there}
         JOIN qh_core_artifact near ON near.id = n.id
         WHERE n.depth < %s
@@ -51,7 +60,7 @@ def _walk(digest: str, depth: int, here: str, there: str) -> list[Step]:
 
     def read() -> list[Step]:
         with cursor() as cur:
-            cur.execute(sql, [digest, depth, depth])
+            cur.execute(sql, [digest, *where, depth, *where, depth])
             return [Step(*row) for row in cur.fetchall()]
 
     return retry_locked(read)

@@ -123,6 +123,18 @@ def entries(start: int = 0, stop: int | None = None) -> Iterator[tuple[int, byte
             yield index, bytes(data)
 
 
+def newest(count: int, stop: int, project: str | None = None) -> list[tuple[int, bytes]]:
+    """Return the newest `count` entries before `stop`, newest first; with `project`, only of calls in that project."""
+    join = "JOIN qh_core_job j ON j.id = e.job_id AND j.project_id = %s" if project else ""
+    with cursor() as cur:
+        cur.execute(
+            f'SELECT e."index", e.entry FROM qh_core_logentry e {join} WHERE e."index" < %s'
+            ' ORDER BY e."index" DESC LIMIT %s',
+            [*([project] if project else []), stop, count],
+        )
+        return [(index, bytes(data)) for index, data in cur.fetchall()]
+
+
 def inclusion(index: int, size: int) -> list[bytes]:
     """Return the inclusion path of entry `index` in the tree of the first `size` entries."""
     return merkle.inclusion_from_nodes(index, size, node)
@@ -131,6 +143,14 @@ def inclusion(index: int, size: int) -> list[bytes]:
 def consistency(first: int, size: int) -> list[bytes]:
     """Return the consistency path between the trees of `first` and `size` entries."""
     return merkle.consistency_from_nodes(first, size, node)
+
+
+def size_with(digests: list[str]) -> int:
+    """Return how many entries the log had when the last of these artifacts was registered in it."""
+    from quanheng.core.models import Artifact
+
+    jobs = Artifact.objects.filter(digest__in=digests).values_list("job_id", flat=True)
+    return max(indexes_of_jobs(sorted(set(jobs))).values(), default=-1) + 1
 
 
 def indexes_of_jobs(job_ids: list[str]) -> dict[str, int]:

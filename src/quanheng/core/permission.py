@@ -79,6 +79,17 @@ def decide(session: Session, permission: str, name: str, *, scope: str = "") -> 
     )
 
 
+def reads_all(session: Session) -> bool:
+    """Return whether the actor may read in every project: by a role in the whole workspace, and no token's border."""
+    if not session.is_active or session.token_project:
+        return False
+    with cursor() as cur:
+        cur.execute(
+            "SELECT role FROM qh_core_membership WHERE actor_id = %s AND project_id IS NULL", [session.actor_id]
+        )
+        return any("read" in ROLES[role] for (role,) in cur.fetchall())
+
+
 def _scope_of(name: str) -> str:
     from quanheng.core.verb import QUERIES, VERBS, load
 
@@ -104,5 +115,5 @@ def require(session: Session, permission: str, name: str, *, scope: str = "") ->
             f"Roles that may: {needed}. Ask an owner of the project.",
             f"可执行的角色：{needed}。请联系项目的 owner。",
         ),
-        code=REFUSED,
+        code="forbidden",
     )

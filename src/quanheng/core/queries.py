@@ -10,7 +10,7 @@ from quanheng.core.inputs import Input, Local, Takes, param
 from quanheng.core.session import Session
 from quanheng.core.verb import query
 from quanheng.core.verbs import JobId, Nothing
-from quanheng.errors import NotFound
+from quanheng.errors import Forbidden, NotFound
 from quanheng.store.checkpoint import parse_signed
 
 LIMIT = 1000
@@ -97,7 +97,7 @@ def lineage_of(session: Session, inp: Walk) -> Any:
 
     known = Artifact.objects.filter(digest=inp.artifact, placement__project_id=session.project_id).exists()
     digest = inp.artifact if known else _digest(session, inp.artifact)
-    steps = (descendants if inp.down else ancestors)(digest, inp.depth)
+    steps = (descendants if inp.down else ancestors)(digest, inp.depth, project=session.project_id)
     return {"digest": digest, "steps": [step._asdict() for step in steps]}
 
 
@@ -110,17 +110,20 @@ class LogList(Input):
 
 @query("log.list", permission="read", help=("Show the newest log entries", "查看最新的存证"))
 def log_list(session: Session, inp: LogList) -> Any:
-    """Return origin, size, root and the newest entries of the log, newest first."""
-    from quanheng.core import log
+    """Return origin, size, root and the newest entries of the log, newest first.
+
+    Whoever may not read in every project sees the entries of this one.
+    """
+    from quanheng.core import log, permission
 
     head = log.head()
     stop = min(head.size, inp.before if inp.before is not None else head.size)
-    entries = list(log.entries(max(0, stop - inp.limit), stop))
+    entries = log.newest(inp.limit, stop, None if permission.reads_all(session) else session.project_id)
     return {
         "origin": head.origin,
         "size": head.size,
         "root": log.root(head.size).hex(),
-        "entries": [{"index": index, **json.loads(data)} for index, data in reversed(entries)],
+        "entries": [{"index": index, **json.loads(data)} for index, data in entries],
     }
 
 
@@ -132,10 +135,17 @@ class LogProof(Input):
 
 @query("log.proof", help=("Prove that an entry is in the log", "给出某条存证的包含证明"))
 def log_proof(session: Session, inp: LogProof) -> Any:
-    """Return entry, inclusion path (hex), size and root."""
-    from quanheng.core import log
+    """Return entry, inclusion path (hex), size and root; Forbidden for an entry of a project that is not read here."""
+    from quanheng.core import log, permission
 
     entry = log.entry(inp.index)
+    if json.loads(entry)["project"] != session.project_id and not permission.reads_all(session):
+        raise Forbidden(
+            f"entry {inp.index} is of another project",
+            f"第 {inp.index} 条存证属于其他项目",
+            hint=("List those of this project: quanheng log list", "查看本项目的存证：quanheng log list"),
+            code="entry_elsewhere",
+        )
     size = log.head().size
     path = [node.hex() for node in log.inclusion(inp.index, size)]
     return {"index": inp.index, "entry": json.loads(entry), "size": size, "root": log.root(size).hex(), "path": path}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import getpass
 import hashlib
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ class Session:
     project_id: str | None
     scopes: frozenset[str] | None = None
     token_project: str | None = None
+    token_ends: dt.datetime | None = None
     is_local: bool = True  # only a caller on this machine may name local paths
 
     def in_project(self, slug: str) -> Session:
@@ -112,6 +114,7 @@ def token_session(workspace: Workspace, secret: str, project: str = FIRST_PROJEC
         project_id(project),
         frozenset(row.scopes.split()),
         row.project_id,
+        row.expires_at,
     )
 
 

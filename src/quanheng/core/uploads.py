@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quanheng.core import clock, register
-from quanheng.core.database import cursor, write
+from quanheng.core import clock, permission, register
+from quanheng.core.database import cursor, retry_locked, write
 from quanheng.core.session import Session
 from quanheng.errors import Forbidden
 from quanheng.store import Stored
 
 
 def put(session: Session, source: bytes | Path) -> Stored:
-    """Store bytes or a file and return digest and size. A layer that collection is removing is waited for."""
+    """Store bytes or a file and return digest and size. A layer that collection is removing is waited for.
+
+    Needs the permission build (or a token's scope "layer.put").
+    """
+    retry_locked(lambda: permission.require(session, "build", "layer.put"))
     objects = session.workspace.objects
     while True:
         stored = objects.put_bytes(source) if isinstance(source, bytes) else objects.put_file(source)

@@ -8,14 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from quanheng.core import clock
-from quanheng.core.inputs import Input, Local, Takes, param
+from quanheng.core import clock, permission
+from quanheng.core.inputs import SLUG, Input, Local, Takes, param
 from quanheng.core.session import Session
 from quanheng.core.verb import verb
-from quanheng.errors import Conflict, Invalid, NotFound
-from quanheng.store import JSON
+from quanheng.errors import Conflict, Forbidden, Invalid, NotFound
 
-SLUG = r"^[a-z0-9][a-z0-9._-]{0,99}$"
 Role = Literal["owner", "builder", "reviewer", "annotator", "operator", "auditor", "public"]
 
 
@@ -185,8 +183,6 @@ def _reach(session: Session, inp: MemberGrant) -> str | None:
     """Return the project a role is for; None is the whole workspace, which only its owner may give or take."""
     if not inp.everywhere:
         return session.project_id
-    from quanheng.core import permission
-
     permission.require(session, "own", "member.grant", scope="workspace")
     return None
 
@@ -235,7 +231,10 @@ class TokenCreate(Input):
     help=("Make an access token, shown once", "新建访问令牌（只显示一次）"),
 )
 def token_create(ctx: Any, inp: TokenCreate) -> Any:
-    """Make a token of 256 random bits; only its hash is stored, and the answer is the only time it is seen."""
+    """Make a token of 256 random bits; only its hash is stored, and the answer is the only time it is seen.
+
+    With a token only one of the same account, with no scope that the token has not and no later end.
+    """
     from quanheng.core.call import Inline
     from quanheng.core.models import Token
     from quanheng.core.session import hash_secret
@@ -248,16 +247,31 @@ def token_create(ctx: Any, inp: TokenCreate) -> Any:
             code="no_scope",
         )
     secret = "qh_" + secrets.token_urlsafe(32)
+    actor = find_actor(inp.label)
+    _require_no_wider(ctx.session, actor.id, inp.scopes)
+    ends = clock.now() + dt.timedelta(days=inp.days)
     row = Token.objects.create(
-        actor=find_actor(inp.label),
+        actor=actor,
         title=inp.title,
         secret_hash=hash_secret(secret),
         scopes=" ".join(inp.scopes),
         project_id=ctx.session.project_id if inp.here else None,
         created_at=clock.now(),
-        expires_at=clock.now() + dt.timedelta(days=inp.days),
+        expires_at=min(ends, ctx.session.token_ends or ends),
     )
     return Inline(value={"id": row.id, "token": secret})
+
+
+def _require_no_wider(session: Session, actor_id: str, scopes: list[str]) -> None:
+    """Raise Forbidden when a token would make one that may more than itself."""
+    if session.scopes is None or (actor_id == session.actor_id and session.scopes.issuperset(scopes)):
+        return
+    raise Forbidden(
+        "token.create is not allowed: a token makes only tokens of its own account, with scopes that it has",
+        "不能执行 token.create：访问令牌只能为自身账号新建令牌，且范围不得超出自身",
+        hint=("Make it without a token, on the workspace's machine.", "请在工作区所在机器上、不用令牌来新建。"),
+        code="forbidden",
+    )
 
 
 class TokenId(Input):
@@ -353,27 +367,10 @@ class Withdraw(Input):
     help=("Delete an artifact's layers; manifest, entry and reason stay", "撤回制品：删除数据层，保留清单、存证与原因"),
 )
 def artifact_withdraw(ctx: Any, inp: Withdraw) -> Any:
-    """Mark the artifact withdrawn; layers that nothing else uses are deleted after the transaction."""
-    from django.db import transaction
+    """Mark the artifact withdrawn; in other projects too, that takes an owner of the whole workspace."""
+    from quanheng.core.withdrawal import withdraw
 
-    from quanheng.core.call import Inline
-    from quanheng.core.collect import remove_layers
-    from quanheng.core.lineage import descendants
-    from quanheng.core.models import Artifact, LayerUse
-
-    digest = ctx.input("artifact")
-    artifact = Artifact.objects.get(digest=digest)
-    artifact.withdrawn_at, artifact.withdrawn_reason = clock.now(), inp.reason
-    artifact.save(update_fields=["withdrawn_at", "withdrawn_reason"])
-    layers = list(LayerUse.objects.filter(artifact=artifact).values_list("digest", flat=True))
-    shared = set(
-        LayerUse.objects.filter(digest__in=layers, artifact__withdrawn_at=None).values_list("digest", flat=True)
-    )
-    alone = [layer for layer in layers if layer not in shared]
-    workspace = ctx.session.workspace
-    transaction.on_commit(lambda: remove_layers(workspace, alone))
-    made: list[JSON] = [*sorted({step.digest for step in descendants(digest)})]
-    return Inline(value={"layers_deleted": len(alone), "layers_shared": len(shared), "descendants": made})
+    return withdraw(ctx, inp.reason)
 
 
 class JobId(Input):

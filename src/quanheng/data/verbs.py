@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 from typing import Annotated, Literal
 
 from quanheng.core.context import Draft, JobContext, Loaded
@@ -92,7 +91,7 @@ def source_register(ctx: JobContext, inp: SourceRegister) -> Draft:
             f"{len(scan.passed_over)} files passed over (unknown format, hidden or linked): {', '.join(some)}{more[0]}",
             f"跳过 {len(scan.passed_over)} 个文件（格式不明、隐藏或链接）：{'、'.join(some)}{more[1]}",
         )
-    with tempfile.TemporaryDirectory(dir=ctx.settings.workspace) as scratch:
+    with ctx.objects.scratch() as scratch:
         stored = store_files(scan, ctx.objects, ctx.progress, scratch)
     layers = stored.layers
     if inp.licence_file:

@@ -113,7 +113,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 def report_html(session: Session, name: str, language: str, bundle_name: str = "bundle.zip") -> str:
     """Return the report of an assessment: everything in it comes from artifacts and from a signed checkpoint."""
-    from quanheng.core import keys
+    from quanheng.core import keys, log
     from quanheng.core.artifacts import load
     from quanheng.core.models import Project
     from quanheng.kinds import Say
@@ -125,7 +125,7 @@ def report_html(session: Session, name: str, language: str, bundle_name: str = "
     model = loaded.model
     assert isinstance(model, Assessment)  # noqa: S101 - the query's Takes has checked the kind
     found = _evidence(session, loaded)
-    checkpoint = parse_signed(keys.sign_checkpoint(session.workspace.folder)).checkpoint
+    checkpoint = parse_signed(keys.note_for(session, log.size_with([loaded.digest]))).checkpoint
     seen = _witness(checkpoint.size)
     proof = Proof(
         entries=checkpoint.size,

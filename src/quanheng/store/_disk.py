@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -91,6 +92,27 @@ def make_folder(folder: Path) -> None:
     for path in reversed(missing):
         path.mkdir(exist_ok=True)
         fsync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """Lend a new folder in `folder` (made if missing), mode 0700, under a name nobody else has."""
+    path = folder / f"{os.getpid()}-{os.urandom(8).hex()}.part"
+    with disk_errors(folder):
+        make_folder(folder)
+        path.mkdir(mode=0o700)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_temporary(path: Path) -> None:
+    """Remove a file or folder that was left in a folder of temporary ones; FileNotFoundError when it is gone."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def open_temporary(folder: Path) -> tuple[int, Path]:

@@ -316,8 +316,12 @@ class LocalObjects:
             raise _disk.explain(error, path) from error
         return True
 
+    def scratch(self) -> contextlib.AbstractContextManager[Path]:
+        """Lend a folder for a job's pieces; `sweep_temporary` takes what a killed job left of it."""
+        return _disk.scratch(self.root / "tmp")
+
     def sweep_temporary(self, older_than_s: float, now: float) -> int:
-        """Remove temporary files that killed writers left more than `older_than_s` seconds before `now`.
+        """Remove temporary files and folders that killed writers left more than `older_than_s` seconds before `now`.
 
         Returns how many were removed. Choose an age far above the longest write: a live writer's file would go too.
         """
@@ -328,7 +332,7 @@ class LocalObjects:
                 # Another sweep, or the writer itself, may take the file away meanwhile.
                 with contextlib.suppress(FileNotFoundError):
                     if now - path.stat().st_mtime > older_than_s:
-                        path.unlink()
+                        _disk.remove_temporary(path)
                         removed += 1
         return removed
 

@@ -60,12 +60,14 @@ def restore(
         with _opened(file) as zipped:
             meta = _meta(zipped)
             with disk_errors(staging):
-                staging.mkdir(parents=True, mode=0o700)
+                staging.mkdir(parents=True)
+                mode = (to if to.exists() else staging).stat().st_mode & 0o777  # as the caller's umask has it
+                staging.chmod(0o700)
             _fill(zipped, meta, staging, settings, progress)
         with disk_errors(to):
             if to.exists():
                 to.rmdir()
-            staging.chmod(0o755)
+            staging.chmod(mode)
             os.rename(staging, to)
             fsync_folder(to.parent)
     except BaseException:
