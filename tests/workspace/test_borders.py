@@ -232,6 +232,22 @@ def test_reading_signs_nothing(workspace: Any, tmp_path: Path) -> None:
         export_bundle(reader, [digest], tmp_path / "d.zip")
 
 
+def test_a_reader_gets_the_report_with_the_newest_signed_checkpoint(workspace: Any, tmp_path: Path) -> None:
+    pack = workspace.rulepack.register(file="shipped:oversight/rules/packs/tc260-003-2024.json").digest
+    assessment = workspace.assessment.run(rulepack=pack).digest
+    reader = member(workspace, "bao", "builder")
+    for query, name in (("assessment.report", "r.html"), ("assessment.bundle", "b.zip")):
+        with pytest.raises(Conflict) as caught:
+            call.ask(reader, query, {"assessment": assessment, "to": str(tmp_path / name)})
+        assert caught.value.code == "no_checkpoint" and not (tmp_path / name).exists()
+    root = workspace.checkpoint.sign()["root"]
+    register(workspace, "later")
+    for query, name in (("assessment.report", "r.html"), ("assessment.bundle", "b.zip")):
+        call.ask(reader, query, {"assessment": assessment, "to": str(tmp_path / name)})
+    assert root in (tmp_path / "r.html").read_text("utf-8")
+    assert count("checkpoint") == 1
+
+
 def test_a_new_key_is_made_durable(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from quanheng.core import keys
 
