@@ -6,14 +6,13 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from quanheng.core.context import Draft, JobContext
 from quanheng.core.inputs import Filled, Input, Local, Takes, Url, param
-from quanheng.core.resolve import local_path
+from quanheng.core.resolve import check_address, local_path
 from quanheng.core.session import Session
 from quanheng.core.verb import verb
-from quanheng.errors import Conflict, Forbidden, Invalid
+from quanheng.errors import Conflict, Invalid
 from quanheng.kinds.data import Licence
 from quanheng.kinds.models import (
     ITEMS_LAYER,
@@ -33,7 +32,6 @@ from quanheng.store import Layer
 JSONL = "application/jsonl"
 WEIGHTS_LAYER = "weights.gguf"
 KEY_VARIABLE = "QUANHENG_ENDPOINT_KEY"
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class ModelRegister(Input):
@@ -245,17 +243,7 @@ def _client(ctx: JobContext, inp: ResponsesGenerate, endpoint: Endpoint, stack: 
     if endpoint.url is None:
         server = stack.enter_context(LocalServer(_weights(ctx, endpoint), endpoint))
         return server.client()
-    host = (urlsplit(endpoint.url).hostname or "").lower()
-    if host not in LOOPBACK and host not in ctx.settings.allowed_hosts:
-        raise Forbidden(
-            f"the host {host} is not in the setting allowed_hosts",
-            f"主机 {host} 不在设置 allowed_hosts 中",
-            hint=(
-                f'Add it to quanheng.toml: allowed_hosts = "{host}"',
-                f'请在 quanheng.toml 中加入：allowed_hosts = "{host}"',
-            ),
-            code="host_not_allowed",
-        )
+    check_address(ctx.settings.allowed_hosts, endpoint.url)  # the setting may have changed since it was registered
     key = key_from(KEY_VARIABLE) if os.environ.get(KEY_VARIABLE) else None
     return ChatClient(endpoint, key=key, concurrency=inp.concurrency)
 
