@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from quanheng.kinds.base import Kind, Say
@@ -11,6 +12,8 @@ from quanheng.kinds.models import Benchmark, Endpoint, LanguageModel, Responses
 from quanheng.kinds.oversight import RulePack
 
 K = TypeVar("K", bound=Kind)
+#: The date of a document without a signed time; the members of our zip files have it too.
+NO_TIME = datetime(1980, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,14 @@ class Proof:
     time: str
     fingerprint: str
     witness: Say | None = None
+
+    @property
+    def at(self) -> datetime | None:
+        """Return `time` to the second, None when it is not written as "YYYY-MM-DD hh:mm:ss" in UTC."""
+        try:
+            return datetime.strptime(self.time[:19].replace("T", " "), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -59,3 +70,8 @@ class ReportContext:
         if self.endpoint:
             return self.endpoint.kind.model
         return self.model.kind.name if self.model else ""
+
+    @property
+    def made_at(self) -> datetime:
+        """Return the date a document carries: the time of the checkpoint, a fixed one without. Never the clock's."""
+        return (self.proof.at if self.proof else None) or NO_TIME

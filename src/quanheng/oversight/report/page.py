@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 
 from quanheng.kinds.oversight import Assessment
-from quanheng.oversight.report import sections
+from quanheng.look import house_css
+from quanheng.oversight.report.blocks import Facts, Paragraph
+from quanheng.oversight.report.content import Content, Verdict, contents
 from quanheng.oversight.report.context import ReportContext
 from quanheng.oversight.report.figures import lineage
 from quanheng.oversight.report.html import Html, el, join
-from quanheng.oversight.report.rules_table import rules_table
-from quanheng.oversight.report.sections import digest_mark
-from quanheng.oversight.report.todo import SHOWN, steps
-from quanheng.oversight.report.words import Tongue, number, short_digest
+from quanheng.oversight.report.page_blocks import facts, inline, paragraph, rules_table, section
+from quanheng.oversight.report.todo import SHOWN
+from quanheng.oversight.report.words import number
 
 #: Nothing may be fetched, whatever stands in a title.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -31,23 +31,14 @@ def render(assessment: Assessment, context: ReportContext, language: str = "zh")
     The same arguments give the same bytes: no clock and no random number is asked. Everything that comes from an
     artifact is escaped.
     """
-    tongue = Tongue("zh" if language.startswith("zh") else "en")
-    body = el(
-        "body",
-        _header(tongue),
-        el(
-            "main",
-            _head(assessment, context, tongue),
-            _columns(assessment, context, tongue),
-            _rest(assessment, context, tongue),
-        ),
-        _footer(context, tongue),
-    )
-    return f'<!doctype html>\n<html lang="{"zh-Hans" if tongue.zh else "en"}">{_meta(context, tongue)}{body}</html>\n'
+    content = contents(assessment, context, language)
+    rest = el("div", [section(part) for part in content.sections], class_="rest")
+    body = el("body", _header(content), el("main", _head(content), _columns(content), rest), _footer(content))
+    lang = "zh-Hans" if content.tongue.zh else "en"
+    return f'<!doctype html>\n<html lang="{lang}">{_meta(content)}{body}</html>\n'
 
 
-def _meta(context: ReportContext, tongue: Tongue) -> Html:
-    css = files("quanheng.oversight.report").joinpath("report.css").read_text("utf-8")
+def _meta(content: Content) -> Html:
     return el(
         "head",
         el("meta", charset="utf-8"),
@@ -55,17 +46,14 @@ def _meta(context: ReportContext, tongue: Tongue) -> Html:
         el("meta", name="viewport", content="width=device-width,initial-scale=1"),
         el("meta", name="color-scheme", content="light dark"),
         el("link", rel="icon", href="data:,"),
-        el("title", f"{tongue('document')} {context.report_id} · {context.project}"),
-        el("style", Html(css + _page_footer(context, tongue))),
+        el("title", content.name),
+        el("style", Html(house_css() + _page_footer(content))),
     )
 
 
-def _page_footer(context: ReportContext, tongue: Tongue) -> str:
+def _page_footer(content: Content) -> str:
     """Return the CSS that prints report id, root and page number on every sheet."""
-    parts = [f"{tongue('report')} {context.report_id}"]
-    if context.proof:
-        parts.append(f"{tongue('root')} {short_digest(context.proof.root)}")
-    left = _css_string(" · ".join([*parts, tongue("working_paper")]))
+    left = _css_string(" · ".join(content.sheet))
     return f'@page{{@bottom-left{{content:{left}}}@bottom-right{{content:counter(page) " / " counter(pages)}}}}\n'
 
 
@@ -74,147 +62,72 @@ def _css_string(text: str) -> str:
     return '"' + re.sub(r"[^\w .:·/-]", lambda match: f"\\{ord(match[0]):x} ", text) + '"'
 
 
-def _header(tongue: Tongue) -> Html:
+def _header(content: Content) -> Html:
+    tongue = content.tongue
     brand = el("span", Html(MARK), tongue("brand"), class_="brand")
     kind = el("span", f"{tongue('document')} · {tongue('working_paper')}", class_="who")
     return el("header", el("div", brand, kind, class_="bar"))
 
 
-def _head(assessment: Assessment, context: ReportContext, tongue: Tongue) -> Html:
-    subtitle = [
-        tongue.labelled("model", context.model_name) if context.model_name else None,
-        _corpus_line(context, tongue),
-        tongue.labelled("rulepack", context.rulepack.id),
-    ]
-    line = join([part for part in subtitle if part], Html(" · "))
-    pack = assessment.rulepack.digest
+def _head(content: Content) -> Html:
     return join(
         [
-            el("div", f"{context.project} / {tongue('document')} / {context.made_on}", class_="crumb"),
-            el("h1", tongue("title")),
-            el("div", line, " ", digest_mark(pack) if pack else None, class_="sub"),
-            _verdict_bar(assessment, tongue),
-            el("p", tongue("self_drawn_banner"), class_="banner") if assessment.self_drawn else None,
-            _redraws(assessment, tongue),
+            el("div", content.crumb, class_="crumb"),
+            el("h1", content.tongue("title")),
+            el("div", inline(content.subtitle), class_="sub"),
+            _verdict_bar(content.verdict),
+            [el("p", banner, class_="banner") for banner in content.banners],
         ]
     )
 
 
-def _redraws(assessment: Assessment, tongue: Tongue) -> Html | None:
-    """Return the line that names the purposes for which samples were drawn more than once, and how often."""
-    purposes = [draw.purpose for draw in assessment.draws]
-    times = {
-        purpose: max(purposes.count(purpose), *(d.draw_no for d in assessment.draws if d.purpose == purpose))
-        for purpose in sorted(set(purposes))
-    }
-    which = [
-        tongue("redraws", purpose=sections.purpose_name(purpose, tongue), n=number(n))
-        for purpose, n in times.items()
-        if n > 1
-    ]
-    return el("p", tongue("redraws_banner", which=tongue.listed(*which)), class_="banner") if which else None
-
-
-def _corpus_line(context: ReportContext, tongue: Tongue) -> str | None:
-    if context.corpus is None:
-        return None
-    documents = number(context.corpus.kind.totals.documents)
-    return tongue.labelled("corpus", f"{documents} 条" if tongue.zh else f"{documents} items")
-
-
-def _verdict_bar(assessment: Assessment, tongue: Tongue) -> Html:
-    tally = assessment.tally
-    mark = {"conforms": "ok", "fails": "no", "pending": "wait", "not_applicable": "na"}
-    counts = [
-        el("div", el("b", number(n), class_=mark[verdict]), el("span", tongue(verdict)))
-        for verdict, n in (
-            ("conforms", tally.conforms),
-            ("fails", tally.fails),
-            ("pending", tally.pending),
-            ("not_applicable", tally.not_applicable),
-        )
-    ]
-    among = [
-        f"{tongue(key)} {number(n)}"
-        for key, n in (("below_recommended", tally.below_recommended), ("thin_margin", tally.thin_margin))
-        if n
-    ]
-    said = [el("span", tongue(f"overall_{assessment.overall}"))]
-    if among:
-        said.append(el("span", tongue("among") + tongue.listed(*among), class_="cl"))
+def _verdict_bar(verdict: Verdict) -> Html:
+    counts = [el("div", el("b", count.n, class_=count.tone), el("span", count.word)) for count in verdict.counts]
+    among = el("span", verdict.among, class_="cl") if verdict.among else None
     return el(
         "div",
-        el("div", tongue(assessment.overall), class_="word"),
+        el("div", verdict.word, class_="word"),
         el("div", counts, class_="counts"),
-        el("div", said, class_="said"),
-        class_=f"verdict {mark[assessment.overall]}",
+        el("div", el("span", verdict.said), among, class_="said"),
+        class_=f"verdict {verdict.tone}",
     )
 
 
-def _columns(assessment: Assessment, context: ReportContext, tongue: Tongue) -> Html:
-    rules = {rule.id: rule for rule in context.rulepack.rules}
-    graph = el(
-        "section", el("h2", tongue("lineage")), lineage(context, tongue, tongue(assessment.overall)), class_="way"
-    )
+def _columns(content: Content) -> Html:
+    tongue = content.tongue
+    graph = el("section", el("h2", tongue("lineage")), lineage(content.nodes, tongue("lineage_alt")), class_="way")
     return el(
         "div",
-        el("div", rules_table(rules, assessment.results, tongue), class_="main"),
-        el("aside", _next(assessment, tongue), graph, _proof(context, tongue)),
+        el("div", rules_table(content.rule_heads, content.families), class_="main"),
+        el("aside", _next(content), graph, _proof(content)),
         class_="cols",
     )
 
 
-def _next(assessment: Assessment, tongue: Tongue) -> Html:
-    found = steps(assessment.results, tongue)
+def _next(content: Content) -> Html:
+    tongue = content.tongue
     items = [
         el(
             "li",
             el("a", step.action, href=f"#{step.rule}"),
             el("span", step.effort, class_="cl") if step.effort else None,
         )
-        for step in found[:SHOWN]
+        for step in content.steps[:SHOWN]
     ]
-    rest = len(found) - SHOWN
+    rest = len(content.steps) - SHOWN
     more = el("p", tongue("more_below", n=number(rest)), class_="small") if rest > 0 else None
     body = el("ol", items) if items else el("p", tongue("nothing_next"), class_="small")
     return el("section", el("h2", tongue("next")), body, more, class_="next")
 
 
-def _proof(context: ReportContext, tongue: Tongue) -> Html:
-    proof = context.proof
-    if proof is None:
-        lines = [el("p", tongue("no_proof"))]
-    else:
-        witness = tongue.say(proof.witness) if proof.witness else el("span", tongue("no_witness"), class_="v wait")
-        pairs = (
-            (tongue("entries", n=number(proof.entries)), el("span", proof.root, class_="hash long")),
-            (tongue("checkpoint_time"), proof.time),
-            (tongue("fingerprint"), el("span", proof.fingerprint, class_="hash long")),
-            (tongue("witness"), witness),
-        )
-        lines = [el("dl", [[el("dt", name), el("dd", value)] for name, value in pairs])]
-        key = f"--key {proof.fingerprint}"
-        command = f"python -I -m quanheng.store.verify {context.bundle_name} {key}"
-        lines.append(el("p", tongue("verify_offline"), el("code", command)))
-    return el("section", el("h2", tongue("verifiable")), lines, class_="proof")
+def _proof(content: Content) -> Html:
+    blocks = [
+        facts(item) if isinstance(item, Facts) else paragraph(item)
+        for item in content.proof.blocks
+        if isinstance(item, Facts | Paragraph)
+    ]
+    return el("section", el("h2", content.proof.title), blocks, class_="proof")
 
 
-def _rest(assessment: Assessment, context: ReportContext, tongue: Tongue) -> Html:
-    parts = (
-        sections.sources(context, tongue),
-        sections.funnel(context.corpus, tongue),
-        sections.asked(context, tongue),
-        sections.drawn(assessment, tongue),
-        sections.basis(context.rulepack, tongue),
-    )
-    return el("div", [part for part in parts if part], class_="rest")
-
-
-def _footer(context: ReportContext, tongue: Tongue) -> Html:
-    parts = [f"{tongue('report')} {context.report_id}"]
-    if context.proof:
-        parts.append(f"{tongue('root')} {short_digest(context.proof.root)}")
-    if context.assessment_digest:
-        parts.append(f"{tongue('assessment')} {short_digest(context.assessment_digest)}")
-    parts += [tongue("working_paper"), tongue("made_with", version=context.version)]
-    return el("footer", " · ".join(parts))
+def _footer(content: Content) -> Html:
+    return el("footer", " · ".join(content.end))

@@ -2,103 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from quanheng.kinds.base import Rate
-from quanheng.kinds.data import Corpus, Source
+from quanheng.kinds.data import Corpus, FunnelStep, Source
 from quanheng.kinds.kind_words import said_zh
-from quanheng.kinds.models import LanguageModel
-from quanheng.kinds.oversight import Assessment, Judge, JudgeUse, RulePack
+from quanheng.kinds.models import Benchmark, Endpoint, LanguageModel, Responses
+from quanheng.kinds.oversight import Assessment, Draw, Judge, JudgeUse, Rule, RulePack
+from quanheng.oversight.report.blocks import (
+    Block,
+    Cell,
+    Fact,
+    Facts,
+    Lines,
+    Paragraph,
+    Piece,
+    Section,
+    Table,
+    cell,
+    line,
+    mark,
+    note,
+)
 from quanheng.oversight.report.context import Held, ReportContext
-from quanheng.oversight.report.figures import share_bar
-from quanheng.oversight.report.html import Child, Html, el, join
 from quanheng.oversight.report.words import Tongue, number, short_digest
 
-
-def digest_mark(digest: str) -> Html:
-    """Return a short digest whose full text is in its title and is printed on paper in short."""
-    return el("span", short_digest(digest), class_="hash", title=digest)
+#: Characters shown of the first line of what was found about a licence.
+LICENCE_SHOWN = 120
 
 
-def section(title: str, *children: Child) -> Html:
-    """Return a titled section."""
-    return el("section", el("h2", title), children)
+def digest_piece(digest: str) -> Piece:
+    """Return a digest in short; all of it stands in `whole`."""
+    return Piece(short_digest(digest), "digest", whole=digest)
 
 
-def grid(
-    heads: Sequence[str], rows: Iterable[Sequence[Child]], *, numeric: tuple[int, ...] = (), name: str | None = None
-) -> Html:
-    """Return a table whose cells carry their head, so that narrow screens can stack them."""
-    head = el("thead", el("tr", [el("th", h, scope="col", class_=_side(i, numeric)) for i, h in enumerate(heads)]))
-    body = [
-        el("tr", [el("td", cell, data_label=heads[i], class_=_side(i, numeric)) for i, cell in enumerate(row)])
-        for row in rows
-    ]
-    return el("div", el("table", head, el("tbody", body), class_="grid"), class_=f"scroll {name}" if name else "scroll")
-
-
-def _side(place: int, numeric: tuple[int, ...]) -> str | None:
-    return "r" if place in numeric else None
-
-
-def sources(context: ReportContext, tongue: Tongue) -> Html | None:
+def sources(context: ReportContext, tongue: Tongue) -> Section | None:
     """Return the sources with origin, licence as found, and what each gave to the corpus."""
     if not context.sources:
         return None
     shares = {share.source: share for share in context.corpus.kind.per_source} if context.corpus else {}
-    rows: list[list[Child]] = []
+    rows: list[tuple[Cell, ...]] = []
     for held in context.sources:
         share = shares.get(held.digest)
         given = f"{number(share.documents_kept)} / {number(share.documents_read)}" if share else "—"
-        source = held.kind
         rows.append(
-            [
-                join([source.title, Html("<br>"), digest_mark(held.digest)]),
-                _origin(source, tongue),
-                _licence(source, tongue),
-                tongue("yes" if source.collection.has_record else "no"),
-                given,
-            ]
+            (
+                cell(held.kind.title, digest_piece(held.digest)),
+                _origin(held.kind, tongue),
+                _licence(held.kind, tongue),
+                cell(tongue("yes" if held.kind.collection.has_record else "no")),
+                cell(given),
+            )
         )
-    heads = [tongue(key) for key in ("source", "origin", "licence", "record", "kept_of_read")]
-    return section(tongue("sources_title"), grid(heads, rows, numeric=(4,)))
+    heads = _heads(tongue, "source", "origin", "licence", "record", "kept_of_read")
+    return Section(tongue("sources_title"), (Table(heads, tuple(rows), (28, 20, 25, 11, 16), numeric=(4,)),))
 
 
-def _origin(source: Source, tongue: Tongue) -> Html:
-    lines = [tongue.listed(tongue(source.origin.type), tongue(source.origin.region))]
+def _heads(tongue: Tongue, *keys: str) -> tuple[str, ...]:
+    return tuple(tongue(key) if key else "" for key in keys)
+
+
+def _origin(source: Source, tongue: Tongue) -> Lines:
     named = " ".join(part for part in (source.origin.name, source.origin.version) if part)
-    return join([lines[0], el("span", named, class_="cl")])
+    return cell(tongue.listed(tongue(source.origin.type), tongue(source.origin.region)), note(named))
 
 
 def _as_found(found: str, tongue: Tongue) -> str:
     """Return the first line of what was found about a licence."""
     first = next(iter(found.strip().splitlines()), "")
-    return said_zh(first) if tongue.zh else first
+    return (said_zh(first) if tongue.zh else first)[:LICENCE_SHOWN]
 
 
-def _licence(source: Source, tongue: Tongue) -> Html:
+def _licence(source: Source, tongue: Tongue) -> Lines:
     licence = source.licence
-    mark = el("span", tongue("clear" if licence.clear else "unclear"), class_="v ok" if licence.clear else "v no")
-    first = _as_found(licence.found, tongue)
-    said = " · ".join(part for part in (licence.spdx, first[:120]) if part and part != "NOASSERTION")
-    return join([mark, el("span", said, class_="cl")])
+    clear = mark(tongue("clear"), "ok") if licence.clear else mark(tongue("unclear"), "no")
+    found = (licence.spdx, _as_found(licence.found, tongue))
+    return cell(clear, note(" · ".join(part for part in found if part and part != "NOASSERTION")))
 
 
-def funnel(corpus: Held[Corpus] | None, tongue: Tongue) -> Html | None:
+def funnel(corpus: Held[Corpus] | None, tongue: Tongue) -> Section | None:
     """Return what each step took away, with a bar for what is left."""
     if corpus is None or not corpus.kind.funnel:
         return None
     kind = corpus.kind
     first = max(step.documents_before for step in kind.funnel)
-    rows: list[list[Child]] = []
-    for step in kind.funnel:
-        name = tongue(f"step_{step.step}")
-        if step.reason:
-            name = tongue.labelled(f"step_{step.step}", tongue(f"reason_{step.reason}"))
-        less = step.documents_before - step.documents_after
-        bar = share_bar(step.documents_after / first if first else 0.0)
-        rows.append([name, bar, number(step.documents_after), f"−{number(less)}" if less else ""])
-    heads = [tongue("step"), "", tongue("left"), tongue("less")]
+    rows = tuple(_funnel_row(step, first, tongue) for step in kind.funnel)
     filtered = kind.filtered
     masked = tongue("masked", found=number(sum(kind.personal_data.values())), documents=number(kind.masked_documents))
     hits = tongue(
@@ -107,87 +93,94 @@ def funnel(corpus: Held[Corpus] | None, tongue: Tongue) -> Html | None:
         hit=number(filtered.documents_hit),
         review=number(filtered.documents_for_review),
     )
-    return section(
-        tongue("funnel"),
-        grid(heads, rows, numeric=(2, 3)),
-        el("p", masked, " ", hits, " ", digest_mark(corpus.digest), class_="small"),
-    )
+    heads = _heads(tongue, "step", "", "left", "less")
+    table = Table(heads, rows, (28, 42, 16, 14), numeric=(2, 3))
+    said = Paragraph((Piece(masked), Piece(hits), digest_piece(corpus.digest)))
+    return Section(tongue("funnel"), (table, said))
 
 
-def asked(context: ReportContext, tongue: Tongue) -> Html | None:
+def _funnel_row(step: FunnelStep, first: int, tongue: Tongue) -> tuple[Cell, ...]:
+    name = tongue(f"step_{step.step}")
+    if step.reason:
+        name = tongue.labelled(f"step_{step.step}", tongue(f"reason_{step.reason}"))
+    less = step.documents_before - step.documents_after
+    left = step.documents_after / first if first else 0.0
+    return cell(name), left, cell(number(step.documents_after)), cell(f"−{number(less)}" if less else "")
+
+
+def asked(context: ReportContext, tongue: Tongue) -> Section | None:
     """Return the model, and each bank with how much of it was asked."""
     if not context.model and not context.endpoint and not context.banks:
         return None
     answers = {responses.kind.purpose: responses.kind for responses in context.responses}
-    rows: list[list[Child]] = []
-    for bank in context.banks:
-        got = answers.get(bank.kind.purpose)
-        title = el("span", f"{bank.kind.title} · {bank.kind.version} · {bank.kind.licence.spdx}", class_="cl")
-        rows.append(
-            [
-                join([tongue(bank.kind.purpose), title]),
-                number(bank.kind.items),
-                _asked_of(got.asked, got.complete, tongue) if got else "—",
-                number(got.failed) if got else "—",
-            ]
-        )
-    heads = [tongue("bank"), tongue("items"), tongue("asked"), tongue("not_answered")]
-    table = grid(heads, rows, numeric=(1, 2, 3)) if rows else None
-    return section(tongue("asked_title"), _model(context, tongue), table)
+    rows = tuple(_bank_row(bank.kind, answers.get(bank.kind.purpose), tongue) for bank in context.banks)
+    blocks: list[Block] = []
+    if facts := (*_endpoint(context.endpoint, context.model, tongue),):
+        blocks.append(Facts(facts))
+    if rows:
+        heads = _heads(tongue, "bank", "items", "asked", "not_answered")
+        blocks.append(Table(heads, rows, (52, 14, 18, 16), numeric=(1, 2, 3)))
+    return Section(tongue("asked_title"), tuple(blocks))
 
 
-def _asked_of(asked_n: int, complete: bool, tongue: Tongue) -> Html:
-    how = el("span", tongue("whole_bank" if complete else "part_bank"), class_="cl")
-    return join([number(asked_n), how])
+def _bank_row(bank: Benchmark, got: Responses | None, tongue: Tongue) -> tuple[Cell, ...]:
+    title = note(f"{bank.title} · {bank.version} · {bank.licence.spdx}")
+    how = note(tongue("whole_bank" if got.complete else "part_bank")) if got else ""
+    return (
+        cell(tongue(bank.purpose), title),
+        cell(number(bank.items)),
+        cell(number(got.asked) if got else "—", how),
+        cell(number(got.failed) if got else "—"),
+    )
 
 
-def _model(context: ReportContext, tongue: Tongue) -> Html | None:
-    pairs: list[tuple[str, Child]] = []
-    endpoint, model = context.endpoint, context.model
+def _endpoint(endpoint: Held[Endpoint] | None, model: Held[LanguageModel] | None, tongue: Tongue) -> list[Fact]:
+    facts: list[Fact] = []
     if endpoint:
         kind = endpoint.kind
-        where = el("small", tongue("remote" if kind.url else "local"))
-        pairs.append((tongue("model"), join([kind.model, " ", where])))
-        pairs.append((tongue("engine"), f"{kind.engine.name} {kind.engine.version}"))
-        pairs.append((tongue("decoding"), tongue.decoding(kind.decoding)))
+        where = Piece(tongue("remote" if kind.url else "local"), "small")
+        facts.append(Fact(tongue("model"), line(kind.model, where)))
+        facts.append(Fact(tongue("engine"), cell(f"{kind.engine.name} {kind.engine.version}")))
+        facts.append(Fact(tongue("decoding"), cell(tongue.decoding(kind.decoding))))
     elif model:
-        pairs.append((tongue("model"), model.kind.name))
+        facts.append(Fact(tongue("model"), cell(model.kind.name)))
     if model:
-        pairs.append((tongue("kind_of_model"), tongue("tuned" if model.kind.tuned else "base_model")))
-        pairs.append(
-            (tongue("licence"), model.kind.licence.spdx if model.kind.licence.clear else _unclear(model, tongue))
-        )
-        pairs.append((tongue("weights"), digest_mark(model.kind.weights.digest)))
+        facts.append(Fact(tongue("kind_of_model"), cell(tongue("tuned" if model.kind.tuned else "base_model"))))
+        facts.append(Fact(tongue("licence"), _model_licence(model.kind, tongue)))
+        facts.append(Fact(tongue("weights"), cell(digest_piece(model.kind.weights.digest))))
     if endpoint:
-        pairs.append((tongue("endpoint"), digest_mark(endpoint.digest)))
-    return el("dl", [[el("dt", name), el("dd", value)] for name, value in pairs], class_="facts") if pairs else None
+        facts.append(Fact(tongue("endpoint"), cell(digest_piece(endpoint.digest))))
+    return facts
 
 
-def _unclear(model: Held[LanguageModel], tongue: Tongue) -> Html:
-    mark = el("span", tongue("unclear"), class_="v no")
-    return join([mark, " ", el("small", _as_found(model.kind.licence.found, tongue)[:120])])
+def _model_licence(model: LanguageModel, tongue: Tongue) -> Lines:
+    if model.licence.clear:
+        return cell(model.licence.spdx)
+    return line(mark(tongue("unclear"), "no"), Piece(_as_found(model.licence.found, tongue), "small"))
 
 
-def drawn(assessment: Assessment, tongue: Tongue) -> Html:
+def drawn(assessment: Assessment, tongue: Tongue) -> Section:
     """Return every draw, also those that were not used, and every judge with its validation."""
-    draws: list[list[Child]] = [
-        [
-            purpose_name(draw.purpose, tongue),
-            f"{number(draw.n)} / {number(draw.population)}",
-            number(draw.draw_no),
-            el("span", tongue("self_drawn"), class_="v wait") if draw.self_drawn else tongue("outside"),
-            digest_mark(draw.sample),
-        ]
-        for draw in assessment.draws
-    ]
-    heads = [tongue("purpose"), tongue("drawn_of"), tongue("draw_no"), tongue("drawn_by"), tongue("samples")]
-    first = grid(heads, draws, numeric=(1, 2)) if draws else el("p", tongue("no_samples"), class_="small")
-    gone = assessment.withdrawn_draws
-    note = el("p", tongue("withdrawn_draws").format(number(gone)), class_="small") if gone else None
-    judges: list[list[Child]] = [_judge_row(use, tongue) for use in assessment.judges]
-    heads = [tongue("judged"), tongue("judge"), tongue("count"), tongue("unjudged"), tongue("validation")]
-    second = grid(heads, judges, numeric=(2, 3)) if judges else el("p", tongue("no_verdicts"), class_="small")
-    return section(tongue("drawn_title"), first, note, second)
+    blocks: list[Block] = []
+    if assessment.draws:
+        heads = _heads(tongue, "purpose", "drawn_of", "draw_no", "drawn_by", "samples")
+        rows = tuple(_draw_row(draw, tongue) for draw in assessment.draws)
+        blocks.append(Table(heads, rows, (20, 24, 10, 20, 26), numeric=(1, 2)))
+    else:
+        blocks.append(_said(tongue("no_samples")))
+    if assessment.withdrawn_draws:
+        blocks.append(_said(tongue("withdrawn_draws").format(number(assessment.withdrawn_draws))))
+    if assessment.judges:
+        heads = _heads(tongue, "judged", "judge", "count", "unjudged", "validation")
+        rows = tuple(_judge_row(use, tongue) for use in assessment.judges)
+        blocks.append(Table(heads, rows, (18, 28, 10, 14, 30), numeric=(2, 3)))
+    else:
+        blocks.append(_said(tongue("no_verdicts")))
+    return Section(tongue("drawn_title"), tuple(blocks))
+
+
+def _said(text: str) -> Paragraph:
+    return Paragraph((Piece(text),))
 
 
 _PURPOSES = ("manual", "keyword", "classifier", "source")
@@ -198,10 +191,25 @@ def purpose_name(purpose: str, tongue: Tongue) -> str:
     return tongue(f"purpose_{purpose}") if purpose in _PURPOSES else purpose
 
 
-def _judge_row(use: JudgeUse, tongue: Tongue) -> list[Child]:
+def _draw_row(draw: Draw, tongue: Tongue) -> tuple[Cell, ...]:
+    return (
+        cell(purpose_name(draw.purpose, tongue)),
+        cell(f"{number(draw.n)} / {number(draw.population)}"),
+        cell(number(draw.draw_no)),
+        cell(mark(tongue("self_drawn"), "wait") if draw.self_drawn else tongue("outside")),
+        cell(digest_piece(draw.sample)),
+    )
+
+
+def _judge_row(use: JudgeUse, tongue: Tongue) -> tuple[Cell, ...]:
     judge = use.judge
-    who = join([tongue(f"method_{judge.method}"), el("span", f"{judge.name} {judge.version}", class_="cl")])
-    return [tongue(f"judged_{use.purpose}"), who, number(use.n), number(use.unjudged), _validation(judge, tongue)]
+    return (
+        cell(tongue(f"judged_{use.purpose}")),
+        cell(tongue(f"method_{judge.method}"), note(f"{judge.name} {judge.version}")),
+        cell(number(use.n)),
+        cell(number(use.unjudged)),
+        cell(_validation(judge, tongue)),
+    )
 
 
 def _validation(judge: Judge, tongue: Tongue) -> str:
@@ -216,29 +224,31 @@ def _rate(rate: Rate) -> str:
     return f"{number(rate.k)}/{number(rate.n)}"
 
 
-def basis(pack: RulePack, tongue: Tongue) -> Html:
+def basis(pack: RulePack, tongue: Tongue) -> Section:
     """Return the clause of each rule as read and as in force, where it was seen, and who checked the text."""
-    rows: list[list[Child]] = [
-        [
-            el("a", rule.id, href=f"#{rule.id}", class_="id"),
-            rule.clause,
-            tongue.say(rule.clause_final),
-            tongue(rule.force),
-            join([tongue(f"basis_{rule.basis}"), el("span", tongue.say(rule.basis_note), class_="cl")]),
-        ]
-        for rule in pack.rules
-    ]
-    heads = [tongue(key) for key in ("rule", "clause", "clause_final", "force", "basis")]
     checked = (
-        tongue("text_checked_by", who=pack.text_checked_by, when=pack.text_checked_on)
+        Piece(tongue("text_checked_by", who=pack.text_checked_by, when=pack.text_checked_on))
         if pack.text_checked_by
-        else tongue("text_unchecked")
+        else mark(tongue("text_unchecked"), "wait")
     )
-    pairs: list[tuple[str, Child]] = [
-        (tongue("instrument"), tongue.say(pack.instrument)),
-        (tongue("read_from"), tongue.say(pack.read_from)),
-        (tongue("text_checked"), el("span", checked, class_=None if pack.text_checked_by else "v wait")),
-    ]
-    facts = el("dl", [[el("dt", name), el("dd", value)] for name, value in pairs], class_="facts")
-    note = el("p", tongue.say(pack.note), class_="small")
-    return section(tongue("basis_title"), facts, note, grid(heads, rows, name="basis"))
+    facts = Facts(
+        (
+            Fact(tongue("instrument"), cell(tongue.say(pack.instrument))),
+            Fact(tongue("read_from"), cell(tongue.say(pack.read_from))),
+            Fact(tongue("text_checked"), cell(checked)),
+        )
+    )
+    rows = tuple(_basis_row(rule, tongue) for rule in pack.rules)
+    heads = _heads(tongue, "rule", "clause", "clause_final", "force", "basis")
+    table = Table(heads, rows, (13, 14, 29, 8, 36), name="basis")
+    return Section(tongue("basis_title"), (facts, _said(tongue.say(pack.note)), table))
+
+
+def _basis_row(rule: Rule, tongue: Tongue) -> tuple[Cell, ...]:
+    return (
+        cell(Piece(rule.id, "rule")),
+        cell(rule.clause),
+        cell(tongue.say(rule.clause_final)),
+        cell(tongue(rule.force)),
+        cell(tongue(f"basis_{rule.basis}"), note(tongue.say(rule.basis_note))),
+    )

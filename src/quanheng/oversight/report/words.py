@@ -201,7 +201,21 @@ WORDS: dict[str, tuple[str, str]] = {
     "upper": ("上限", "upper bound"),
     "threshold": ("阈值", "threshold"),
     "made_with": ("由权衡 {version} 生成", "Made with Quanheng {version}"),
-    "page": ("第", "page"),
+    "page_of": ("第 {page} / {pages} 页", "page {page} of {pages}"),
+    "rules_title": ("逐条结论", "Rule by rule"),
+    "next_action": ("事项", "Step"),
+    "next_effort": ("工作量", "Effort"),
+    "project": ("项目", "Project"),
+    "report_no": ("报告编号", "Report"),
+    "made_on": ("生成时间", "Made on"),
+    "tool": ("生成软件", "Made with"),
+    "digests_title": ("制品摘要", "Digests in full"),
+    "artifact": ("制品", "Artifact"),
+    "digest": ("摘要", "Digest"),
+    "sample_of": ("样本：{purpose}", "Sample: {purpose}"),
+    "answers_of": ("回答：{purpose}", "Answers: {purpose}"),
+    "bank_of": ("题库：{purpose}", "Bank: {purpose}"),
+    "source_of": ("来源：{title}", "Source: {title}"),
 }
 #: Hex digits shown of a digest: core.resolve finds an artifact by "sha256:" and these.
 SHOWN_HEX = 12

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quanheng.kinds.oversight import Counted, Result, Test, Threshold, Total
-from quanheng.oversight.report.figures import WIDTH, interval, lineage, share_bar, tone
+from quanheng.oversight.report import ReportContext
+from quanheng.oversight.report.drawings import PATHS, READING_ORDER, interval, nodes, tone
+from quanheng.oversight.report.figures import WIDTH, lineage, scale, share_bar
 from quanheng.oversight.report.words import Tongue
 from quanheng.oversight.rules.law import decide
 
@@ -51,9 +53,9 @@ def test_drawing_follows_the_numbers(data: st.DataObject) -> None:
     form = data.draw(st.sampled_from(["at_least", "at_most"]))
     threshold = Threshold(form=form, num=num, den=100)
     found = result(k, n, threshold)
-    svg = interval(found, threshold, ZH)
-    assert svg
-    drawn = lines(svg)
+    drawing = interval(found, threshold, ZH)
+    assert drawing
+    drawn = lines(scale(drawing))
     x, (start, end) = drawn["limit"][0], drawn["span"]
     assert all(0 <= place <= WIDTH for pair in drawn.values() for place in pair)
     assert start <= end
@@ -70,8 +72,8 @@ def test_drawing_follows_the_numbers(data: st.DataObject) -> None:
 
 def test_title_says_what_is_drawn() -> None:
     threshold = Threshold(form="at_least", num=96, den=100)
-    svg = interval(result(3840, 4000, threshold), threshold, ZH)
-    assert svg and "<title>96.00%，下限 95.45%，阈值 96%</title>" in svg
+    drawing = interval(result(3840, 4000, threshold), threshold, ZH)
+    assert drawing and "<title>96.00%，下限 95.45%，阈值 96%</title>" in scale(drawing)
 
 
 def test_no_interval_without_a_bound() -> None:
@@ -94,12 +96,15 @@ def test_thin_margin_is_amber() -> None:
 
 
 def test_lineage_shows_gaps(report: tuple[object, object]) -> None:
-    from quanheng.oversight.report import ReportContext
-
     _, context = report
     assert isinstance(context, ReportContext)
-    full = lineage(context, ZH, "不符合")
+    full = lineage(nodes(context, ZH, "不符合"), "")
     assert "path gap" not in full
     assert "1,000" in full
     bare = ReportContext(project="p", report_id="r", made_on="d", version="0", rulepack=context.rulepack)
-    assert lineage(bare, ZH, "待补充").count("path gap") == 7
+    assert lineage(nodes(bare, ZH, "待补充"), "").count("path gap") == 7
+
+
+def test_nodes_are_read_in_the_order_in_which_they_feed(report: tuple[object, ReportContext]) -> None:
+    assert {(node.column, node.row) for node in nodes(report[1], ZH, "")} == set(READING_ORDER)
+    assert all(READING_ORDER.index(start) < READING_ORDER.index(end) for start, end in PATHS)
