@@ -30,6 +30,21 @@ class Text(NamedTuple):
         return self.zh if language.startswith("zh") else self.en
 
 
+#: HTTP has a finer word for these codes than their class has.
+HTTP_STATUSES = {
+    "bad_token": 401,
+    "token_ended": 401,
+    "not_signed_in": 401,
+    "bad_sign_in": 401,
+    "unknown_verb": 404,
+    "method_not_allowed": 405,
+    "too_large": 413,
+    "not_json": 400,
+    "bad_host": 400,
+    "too_many_tries": 429,
+}
+
+
 class QuanhengError(Exception):
     """The root of the tree; catch this to catch every error raised on purpose."""
 
@@ -42,6 +57,12 @@ class QuanhengError(Exception):
         self.text = Text(en, zh)
         self.hint = Text(*hint) if hint else None
         self.code = code or self.default_code
+        self.fields: dict[str, Text] = {}  # what is wrong with single fields of the input, for a form
+
+    @property
+    def http_status(self) -> int:
+        """Return the status of an HTTP answer that tells of this error."""
+        return HTTP_STATUSES.get(self.code, self.status)
 
     def say(self, language: str) -> str:
         """Return message and hint in `language`, the hint on a line of its own."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from quanheng.cli.labels import label, state
 from quanheng.cli.text import clean, table, width, wrap
+from quanheng.core.labels import label, state
 
 if TYPE_CHECKING:
     from quanheng.cli.caller import Caller

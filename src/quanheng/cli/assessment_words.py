@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from quanheng.cli.actions import ask_query
 from quanheng.cli.answer import digest_text, print_answer
 from quanheng.cli.caller import Caller
-from quanheng.cli.labels import label
+from quanheng.core.labels import label
 from quanheng.errors import QuanhengError, Text
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -100,6 +101,7 @@ def _kind(option: Option) -> Any:
         "pairs": Pair,
         "json": Json,
         "path": lambda: click.Path(readable=False),  # the verb itself tells what cannot be read
+        "output": lambda: click.Path(readable=False),
     }
     return kinds.get(option.type, lambda: click.STRING)()
 
@@ -182,7 +184,8 @@ class Leaf(click.Command):
         self.entry = entry
         self.action = action
         self.language = language
-        params: list[click.Parameter] = [_parameter(option, language) for option in entry.options]
+        shown = [option for option in entry.options if option.type != "secret"]  # asked for, never in the history
+        params: list[click.Parameter] = [_parameter(option, language) for option in shown]
         for universal in entry.universal:
             names = ["qh_u_" + universal, "--" + universal]
             params.append(click.Option(names, is_flag=universal != "as", help=UNIVERSAL[universal].say(language)))
@@ -216,6 +219,7 @@ class Leaf(click.Command):
                 given = dict(given)
             values[option.name] = list(given) if option.many else given
         self._place(ctx, values)
+        values |= _ask_secrets(self.entry.options, self.language)
         missing = [o for o in self.entry.options if o.required and o.name not in values]
         if missing:
             words = _words(ctx)
@@ -239,6 +243,18 @@ class Leaf(click.Command):
             raise usage(
                 f"{_words(ctx)} does not take {words[0]!r}", f"{_words(ctx)} 不接受多余的 {words[0]!r}", _words(ctx)
             )
+
+
+def _ask_secrets(options: Sequence[Option], language: str) -> dict[str, str]:
+    """Return the secrets that were typed unseen on a terminal, or stand line by line on standard input."""
+    asked = [option for option in options if option.type == "secret"]
+    if not asked:
+        return {}
+    if sys.stdin.isatty():
+        said = {o.name: click.prompt(o.help.say(language), hide_input=True, default="", err=True) for o in asked}
+    else:
+        said = {option.name: sys.stdin.readline().rstrip("\n") for option in asked}
+    return {name: value for name, value in said.items() if value}
 
 
 def _words(ctx: click.Context) -> str:

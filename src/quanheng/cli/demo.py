@@ -32,12 +32,13 @@ def run(
     full: bool = False,
     model_url: str = "",
     model_name: str = "",
+    serve: bool = False,
 ) -> None:
     """Run the main job in the folder `to` and say what was found.
 
     source: a folder or file of the user's own text, instead of the demonstration text. full: ask whole banks instead
-    of 20 questions of each. model_url: an OpenAI-compatible service instead of the local model. A second run does
-    nothing and says so.
+    of 20 questions of each. model_url: an OpenAI-compatible service instead of the local model. serve: show the
+    workspace as pages afterwards, until it is stopped. A second run does nothing and says so.
     """
     began = time.monotonic()
     folder = Path(to).expanduser()
@@ -51,6 +52,11 @@ def run(
             result = _run_flow(workspace, params, hear)
         written = _write(workspace, folder)
         _summarise(caller, workspace, folder, written, cached=result.cached, took=time.monotonic() - began)
+    if serve:
+        from quanheng.cli.serve_word import serve as show
+
+        caller.print()
+        show(caller, {})
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -147,14 +153,15 @@ def _introduce(caller: Caller, source: str | None, full: bool) -> None:
 
 
 def _write(workspace: Workspace, folder: Path) -> dict[str, Any]:
-    """Write report and bundle, and verify the bundle as an outsider would."""
+    """Write reports and bundle, and verify the bundle as an outsider would."""
+    from quanheng.oversight.documents import NEEDS, can_write
     from quanheng.store.verify import verify_bundle
 
     made = workspace.call("assessment.bundle", assessment="demo", to=str(folder / BUNDLE))
-    for language in ("zh", "en"):
-        workspace.call(
-            "assessment.report", assessment="demo", to=str(folder / f"report.{language}.html"), language=language
-        )
+    for form in filter(can_write, NEEDS):
+        for language in ("zh", "en"):
+            to = str(folder / f"report.{language}.{form}")
+            workspace.call("assessment.report", assessment="demo", to=to, language=language, format=form)
     verification = verify_bundle(folder / BUNDLE, made["fingerprint"])
     if not verification.ok:
         raise Corrupt(
@@ -171,6 +178,7 @@ def _summarise(
 ) -> None:
     from quanheng.cli.assessment_words import VERDICTS, tally_words
     from quanheng.kinds.oversight import Tally
+    from quanheng.oversight.documents import can_write
 
     shown = workspace.call("assessment.show", assessment="demo")
     corpus = workspace.load("corpus:demo").model
@@ -203,7 +211,7 @@ def _summarise(
         f"存证        {made['log_size']} 条，根哈希 {made['root'][:16]}…；证明材料包已核验，共 {made['checks']} 项",
     )
     caller.print()
-    report = folder / f"report.{caller.language}.html"
+    report = folder / f"report.{caller.language}.{'pdf' if can_write('pdf') else 'html'}"
     caller.tell(f"Report      {report}", f"报告        {report}")
     caller.tell(f"Bundle      {folder / BUNDLE}", f"证明材料包  {folder / BUNDLE}")
     caller.tell("Verify it on any machine with Python:", "在任何装有 Python 的机器上都可核验：")

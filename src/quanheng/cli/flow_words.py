@@ -1,4 +1,4 @@
-"""`quanheng flow run` and `flow show`: a flow is named, or a file."""
+"""`quanheng flow run`, `flow show` and `flow plan`: a flow is named, or a file."""
 
 from __future__ import annotations
 
@@ -28,3 +28,12 @@ def show(caller: Caller, values: dict[str, Any]) -> None:
         print_answer(caller, answer)
     else:
         screens.flow(caller, answer)
+
+
+def plan(caller: Caller, values: dict[str, Any]) -> None:
+    """Print for each step whether it is there, would run or waits."""
+    answer = ask_query(caller, "flow.plan", {**_which(values["flow"]), "params": values.get("param", {})})
+    if caller.json:
+        print_answer(caller, answer)
+    else:
+        screens.flow_plan(caller, answer)

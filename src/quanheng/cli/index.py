@@ -4,68 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from quanheng.core.describe import UNIVERSAL, Command, Option, Type
 from quanheng.errors import Text
 
+__all__ = ["PATH", "UNIVERSAL", "Command", "Option", "Type", "find", "load"]
+
 PATH = Path(__file__).with_name("index.json")
-Type = Literal["text", "int", "bool", "choice", "json", "pairs", "path", "artifact"]
-#: The options every verb may have; an input's field may not have their names.
-UNIVERSAL = ("as", "again", "detach", "help")
-
-
-@dataclass(frozen=True)
-class Option:
-    """One field of an input: `many` fields are lists and may be given several times."""
-
-    name: str
-    type: Type
-    many: bool
-    required: bool
-    default: Any
-    choices: tuple[str, ...]
-    help: Text
-    place: bool = False  # may be given by place although it is not required (root words only)
-
-    @property
-    def flag(self) -> str:
-        """Return the option as it is written: --max-characters."""
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def positional(self) -> bool:
-        """Return whether the value may also be given by place."""
-        return (self.required or self.place) and self.type not in ("bool", "json", "pairs")
-
-
-@dataclass(frozen=True)
-class Command:
-    """One verb or query: `universal` names the options beside its input's fields."""
-
-    name: str
-    kind: Literal["verb", "query"]
-    help: Text
-    options: tuple[Option, ...]
-    makes: tuple[str, ...]
-    universal: tuple[str, ...]
-
-    @property
-    def noun(self) -> str:
-        """Return the first word."""
-        return self.name.split(".")[0]
-
-    @property
-    def action(self) -> str:
-        """Return the second word."""
-        return self.name.split(".")[1]
 
 
 def _command(data: Mapping[str, Any]) -> Command:
     options = tuple(
-        Option(o["name"], o["type"], o["many"], o["required"], o["default"], tuple(o["choices"]), Text(*o["help"]))
+        Option(
+            o["name"],
+            o["type"],
+            o["many"],
+            o["required"],
+            o["default"],
+            tuple(o["choices"]),
+            Text(*o["help"]),
+            kinds=tuple(o["kinds"]),
+            least=o["least"],
+            most=o["most"],
+        )
         for o in data["options"]
     )
     return Command(

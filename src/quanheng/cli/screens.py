@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from quanheng.cli.answer import cell, digest_text, print_pairs, print_rows, utc_time
-from quanheng.cli.labels import label, state
 from quanheng.cli.text import clean
+from quanheng.core.labels import label, state
 
 if TYPE_CHECKING:
     from quanheng.cli.caller import Caller
@@ -148,8 +148,8 @@ def consistency(caller: Caller, data: Data) -> None:
     _path(caller, data["path"])
 
 
-def jobs(caller: Caller, rows: list[Data]) -> None:
-    """Write the jobs, one line each."""
+def jobs(caller: Caller, data: Data) -> None:
+    """Write the jobs, one line each, and how to go on."""
     print_rows(caller, [
         {
             "id": row["id"],
@@ -157,8 +157,16 @@ def jobs(caller: Caller, rows: list[Data]) -> None:
             "state": _state(caller, row),
             "utc": utc_time(row["created"])[5:16],  # 32 digits of the id leave no room for more
         }
-        for row in rows
+        for row in data["rows"]
     ])  # fmt: skip
+    _more(caller, "job list", data)
+
+
+def _more(caller: Caller, command: str, data: Data) -> None:
+    """Say how to see the next page, when there is one."""
+    if data["next"]:
+        command = f"quanheng {command} --after {data['next']}"
+        caller.tell(f"More: {command}", f"还有更多：{command}")
 
 
 def _state(caller: Caller, row: Data) -> str:
@@ -179,8 +187,11 @@ def keys(caller: Caller, rows: list[Data]) -> None:
 def job(caller: Caller, data: Data) -> None:
     """Write one job, its error with its hint."""
     shown = {**data, "state": state(data["state"], caller.language), "verb": data["verb"].replace(".", " ")}
-    shown["progress"] = f"{shown.pop('done')}/{shown['total']}" if shown.pop("total") else None
+    done, total = shown.pop("done"), shown.pop("total")
+    shown["progress"] = f"{done}/{total}" if total else None
     error = shown.pop("error")
+    shown.pop("kinds", None)
+    shown["cancelling"] = shown.get("cancelling") or None
     print_pairs(caller, {key: value for key, value in shown.items() if value not in (None, "", [])})
     if error:
         caller.print(f"{label('error', caller.language)}  {caller.say((error['en'], error['zh']))} ({error['code']})")
@@ -209,9 +220,7 @@ def names(caller: Caller, data: Data) -> None:
         for row in data["rows"]
     ]
     print_rows(caller, rows)
-    if data["next"]:
-        caller.tell(f"More: quanheng artifact list --after {data['next']}",
-                    f"还有更多：quanheng artifact list --after {data['next']}")  # fmt: skip
+    _more(caller, "artifact list", data)
 
 
 _ORIGINS = {"argument": "参数", "environment": "环境变量", "file": "quanheng.toml", "default": "默认值"}
@@ -237,6 +246,19 @@ def flow(caller: Caller, data: Data) -> None:
     _part(caller, "params", data["params"])
     caller.print("\n" + label("steps", caller.language))
     print_rows(caller, [{**step, "verb": step["verb"].replace(".", " ")} for step in data["steps"]], 2)
+
+
+def flow_plan(caller: Caller, data: Data) -> None:
+    """Write each step of a plan with its state, and where the flow would stop, why."""
+    rows, errors = [], []
+    for step in data["steps"]:
+        rows.append(
+            {"step": step["id"], "verb": step["verb"].replace(".", " "), "state": state(step["state"], caller.language)}
+        )
+        errors += [item["error"] for item in step["items"] if item["error"]]
+    print_rows(caller, rows, 0)
+    for error in errors[:1]:
+        caller.print("\n" + caller.say((error["en"], error["zh"])))
 
 
 def verification(caller: Caller, found: Verification) -> None:

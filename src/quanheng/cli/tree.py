@@ -26,7 +26,7 @@ AMONG_WORDS: dict[str, Text] = {
     "config": Text("Show the settings and where each comes from", "查看设置及其来源"),
     "flow": Text("Run or show a flow", "运行或查看流程"),
 }
-_ORDER = ("demo", "show", "lineage", "log", "verify", "flow", "config", "migrate", "fsck", "backup", "restore")
+_ORDER = ("demo", "serve", "show", "lineage", "log", "verify", "flow", "config", "migrate", "fsck", "backup", "restore")
 
 
 def _leaf(word: Word, language: str, name: str) -> click.Command:

@@ -80,6 +80,7 @@ ROOT_WORDS: Mapping[str, Word] = {
                "改用该 OpenAI 兼容服务，不用本地模型"),
         option("model_name", "Name of the model at that service", "该服务中的模型名称"),
         flag("full", "Ask whole question banks, not 20 questions of each", "使用完整题库，而不是每个题库 20 题"),
+        flag("serve", "Show the result as pages afterwards, until Ctrl-C", "完成后启动网页查看结果，按 Ctrl-C 结束"),
     ),
     "show": word("show", "read_words:show", ("Show an artifact", "查看制品"), _ARTIFACT),
     "verify": word(
@@ -87,6 +88,18 @@ ROOT_WORDS: Mapping[str, Word] = {
         ("Check an evidence bundle; needs no workspace", "核验证明材料包；不需要工作区"),
         option("bundle", "File of the bundle", "证明材料包文件", "path", required=True),
         option("key", "Fingerprint that the signing key must have", "签名密钥应有的指纹"),
+    ),
+    "serve": word(
+        "serve", "serve_word:serve",
+        ("Serve pages and HTTP API; prints a one-time sign-in link", "启动网页与接口服务，并给出一次性登录链接"),
+        option("host", "Address to listen at; beyond this machine it takes https and an account with a password",
+               "监听地址；非本机地址需要 https 与设有密码的账号", default="127.0.0.1"),
+        option("port", "Port", "端口", "int", default=8930),
+        option("certificate", "File with the TLS certificate chain", "TLS 证书链文件", "path"),
+        option("key", "File with the certificate's private key", "证书私钥文件", "path"),
+        flag("behind_proxy", "A proxy in front does https and sets X-Forwarded-Proto",
+             "前面有负责 https 的反向代理，并会设置 X-Forwarded-Proto"),
+        flag("log", "Write one JSON line per request to standard error", "每个请求在标准错误输出一行 JSON 日志"),
     ),
     "migrate": word(
         "migrate", "keep_words:migrate",
@@ -111,6 +124,11 @@ ROOT_WORDS: Mapping[str, Word] = {
         option("file", "File of the backup", "备份文件", "path", required=True),
         option("folder", "Empty folder to restore into (default: this folder)",
                "恢复到的空文件夹（默认为当前文件夹）", "path", place=True),
+    ),
+    "mcp": word(
+        "mcp", "mcp_word:mcp",
+        ("Serve verbs and queries as tools to an AI assistant (MCP, on standard input and output)",
+         "以 MCP 协议把操作与查询提供给 AI 助手（经标准输入输出）"),
     ),
     "completion": word(
         "completion", "read_words:completion",
@@ -151,6 +169,12 @@ NOUN_WORDS: Mapping[str, Mapping[str, Word]] = {
             "flow.show", "flow_words:show", ("Check a flow and show its steps; without a name, list the flows",
                                              "检查流程并列出步骤；不写名称则列出全部流程"),
             option("flow", "Name of a shipped flow, or a TOML file", "自带流程的名称，或 TOML 文件", place=True),
+        ),
+        "plan": word(
+            "flow.plan", "flow_words:plan",
+            ("Show what a flow would run now and what is already there", "查看流程现在会执行哪些步骤、哪些已有"),
+            _FLOW,
+            option("param", "Parameter of the flow", "流程的参数", "pairs", default={}),
         ),
     },
     "job": {

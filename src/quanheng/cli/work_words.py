@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from quanheng.cli.answer import short
 from quanheng.cli.caller import Caller
-from quanheng.cli.labels import state
+from quanheng.core.labels import state
 
 if TYPE_CHECKING:
     from quanheng.core.worker import Ended

@@ -10,14 +10,15 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from quanheng.core import jobs, permission, register, runner
 from quanheng.core.child import unexpected
 from quanheng.core.database import retry_locked, write
-from quanheng.core.inputs import SLUG, is_filled
+from quanheng.core.inputs import SLUG, is_filled, without_secrets
 from quanheng.core.jobs import DENIED, DONE, FAILED, QUEUED, RUNNING, Plan, Result
-from quanheng.core.resolve import refuse_paths, resolve, validate, with_whole_paths
+from quanheng.core.resolve import content_digest, refuse_paths, resolve, validate, with_whole_paths
 from quanheng.core.runner import Listener, silent
 from quanheng.core.session import Session
 from quanheng.core.verb import Verb, find_query, find_verb, made_by
@@ -51,9 +52,9 @@ def call(
     parent: the flow's job. Raises the verb's error after its entry is written.
     """
     verb = find_verb(name)
-    _check_name(as_name)
+    check_name(as_name)
     value = validate(name, verb.input, said(verb, data))
-    check_permission(session, verb, value, detach=detach)
+    check_permission(session, verb, value)
     plan = retry_locked(lambda: make_plan(session, verb, value, as_name=as_name, again=again))
     if verb.cache and not again:
         earlier = jobs.outputs_by_key(plan.key, session.project_id)
@@ -67,7 +68,7 @@ def call(
     return start(session, plan, parent=parent, detach=detach, listener=listener)
 
 
-def _check_name(as_name: str) -> None:
+def check_name(as_name: str) -> None:
     """Raise Invalid for a name that no artifact can get; nothing was run for it then."""
     if as_name and not re.fullmatch(SLUG, as_name):
         raise Invalid(
@@ -96,35 +97,31 @@ def reusable(session: Session, verb: Verb, found: tuple[str, ...]) -> bool:
     return all(verb.reuse(load_digest(session, digest).model) for digest in found)
 
 
-def check_permission(session: Session, verb: Verb, value: Any, *, detach: bool = False) -> None:
+def check_permission(session: Session, verb: Verb, value: Any) -> None:
     """Raise Forbidden, after the denial is in the log."""
     try:
         retry_locked(lambda: permission.require(session, verb.permission, verb.name))
-        if detach and verb.mode != "inline" and session.scopes is not None:
-            raise _token_detach(verb)
     except Forbidden as error:
-        denied = Plan(verb, value, {"input": value.model_dump(mode="json")}, [], {})
+        denied = Plan(verb, value, {"input": without_secrets(value)}, [], {})
         _record_end(session, denied, DENIED, error)
         raise
 
 
-def _token_detach(verb: Verb) -> Forbidden:
-    """Return the error of a token that queues a job: the worker acts as the account, whatever became of the token."""
-    return Forbidden(
-        f"an access token cannot queue {verb.name}: it would run without the token's limits, even after its end",
-        f"访问令牌不能把 {verb.name} 排队：执行时将不受令牌范围约束，令牌失效后也会执行",
-        hint=("Run it without --detach.", "请去掉 --detach 直接执行。"),
-        code="token_detach",
-    )
-
-
-def make_plan(session: Session, verb: Verb, value: Any, *, as_name: str = "", again: bool = False) -> Plan:
-    """Return the call after preparation and resolution, with its key."""
+def make_plan(
+    session: Session,
+    verb: Verb,
+    value: Any,
+    *,
+    as_name: str = "",
+    again: bool = False,
+    content: Callable[[Path], str] = content_digest,
+) -> Plan:
+    """Return the call after preparation and resolution, with its key. content: how files are hashed."""
     refuse_paths(session, value)  # before `prepare` may look at one
-    value = with_whole_paths(value)
+    value = with_whole_paths(session, value)
     if verb.prepare:
         value = verb.prepare(session, value)
-    resolved = resolve(session, value)
+    resolved = resolve(session, value, content)
     nonce = secrets.token_hex(16) if again else ""
     params: dict[str, JSON] = {**resolved.params, "again": nonce} if nonce else resolved.params
     derivation = made_by(verb, params, resolved.inputs)
@@ -167,7 +164,8 @@ def _keep_name(session: Session, plan: Plan, found: tuple[str, ...]) -> None:
     named = retry_locked(lambda: dict(names.values_list("kind", "artifact__digest")))
     for kind, digest in {kinds[digest].split("/")[0]: digest for digest in found}.items():
         if named.get(kind) != digest:
-            call(session, "name.set", {"artifact": digest, "name": plan.name, "kind": kind})
+            data = {"artifact": digest, "name": plan.name, "kind": kind}
+            call(replace(session, request=None, keep=None), "name.set", data)
 
 
 def _inline(session: Session, plan: Plan, parent: str | None) -> Result:
@@ -178,8 +176,11 @@ def _inline(session: Session, plan: Plan, parent: str | None) -> Result:
         job_id = jobs.begin(session, plan, state=RUNNING, parent=parent)
         answer: Inline = plan.verb.body(InlineContext(session, plan, job_id), plan.value) or Inline()
         prepared = answer.prepared
+        result = Result(job_id, tuple(p.digest for p in prepared), value=answer.value)
+        if session.keep and not parent:
+            session.keep(result)
         jobs.finish(session, plan, job_id, 1, DONE, outputs=prepared, objects=objects)
-        return Result(job_id, tuple(p.digest for p in prepared), value=answer.value), answer
+        return result, answer
 
     try:
         result, answer = write(work)

@@ -33,6 +33,7 @@ def _options(folder: Path, url: str, wait_s: int) -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": str(folder / FILE_NAME),
+            "CONN_MAX_AGE": None,  # a server's threads keep their connections
             "OPTIONS": {
                 "timeout": wait_s,
                 "transaction_mode": "IMMEDIATE",
@@ -54,6 +55,8 @@ def _options(folder: Path, url: str, wait_s: int) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"connect_timeout": 10, "options": f"-c lock_timeout={wait_s}s"},
     }
 

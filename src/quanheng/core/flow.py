@@ -6,6 +6,9 @@ help = { en = "…", zh = "…" }
 [params]                      # defaults; `--param name=value` or `with` replace them
 questions = 60
 
+[param_help]
+questions = { en = "…", zh = "…" }
+
 [[step]]
 id = "source"
 verb = "source.register"
@@ -23,7 +26,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
@@ -32,14 +35,16 @@ from typing import Any
 from quanheng.core import jobs
 from quanheng.core.child import unexpected
 from quanheng.core.database import write
-from quanheng.core.inputs import Takes, marker
+from quanheng.core.inputs import Local, Takes, marked, marker
 from quanheng.core.jobs import Plan, Result
+from quanheng.core.resolve import path_refused
 from quanheng.core.runner import Listener, end_badly
 from quanheng.core.session import Session
 from quanheng.core.verb import find_verb
-from quanheng.errors import Cancelled, Invalid, NotFound, QuanhengError
+from quanheng.errors import Cancelled, Invalid, NotFound, QuanhengError, Text
 
 _KEYS = {"id", "verb", "each", "with", "as", "when"}
+NO_HELP = Text("", "")
 
 
 @dataclass(frozen=True)
@@ -64,11 +69,35 @@ class Step:
 
 @dataclass(frozen=True)
 class Flow:
-    """A checked flow: its steps in an order in which they can run, and its parameters' defaults."""
+    """A checked flow: its steps in an order in which they can run, its parameters' defaults, and what they are for."""
 
     name: str
     params: Mapping[str, Any]
     steps: tuple[Step, ...]
+    help: Text = NO_HELP
+    param_help: Mapping[str, Text] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ItemFields:
+    """What an item of a parameter that is a list becomes: fields of a verb's input by the item's keys, and a name."""
+
+    verb: str
+    fields: Mapping[str, str]
+    name: str = ""  # the key that names the output, "" for none
+
+
+def item_fields(flow: Flow) -> dict[str, ItemFields]:
+    """Return, for each parameter that a step runs over, what its items become there."""
+    found = {}
+    for step in flow.steps:
+        name = step.each.removeprefix("$")
+        if step.each.startswith("$") and isinstance(flow.params.get(name), list):
+            taken = {key: text for key, text in step.with_.items() if str(text).startswith("$item.")}
+            fields = {text.removeprefix("$item."): key for key, text in taken.items()}
+            as_ = step.as_.removeprefix("$item.") if step.as_.startswith("$item.") else ""
+            found[name] = ItemFields(step.verb, fields, as_)
+    return found
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -127,7 +156,22 @@ def parse_flow(name: str, data: Mapping[str, Any]) -> Flow:
     except CycleError as error:
         ring = " → ".join(reversed(error.args[1]))
         raise _bad(name, f"its steps form a cycle: {ring}", f"步骤之间形成了循环：{ring}") from error
-    return Flow(str(data.get("name", name)), params, tuple(steps[i] for i in order))
+    help_, param_help = _parse_help(name, data, params)
+    return Flow(str(data.get("name", name)), params, tuple(steps[i] for i in order), help_, param_help)
+
+
+def _parse_help(name: str, data: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[Text, dict[str, Text]]:
+    """Return what the flow and its parameters are for: tables {en = "…", zh = "…"}, which may be left out."""
+    told = data.get("param_help", {})
+    if not isinstance(told, dict) or set(told) - set(params):
+        raise _bad(name, "param_help is not a table of its parameters", "param_help 不是以参数为键的表")
+    return _pair(name, data.get("help", {})), {key: _pair(name, value) for key, value in told.items()}
+
+
+def _pair(name: str, value: Any) -> Text:
+    if not isinstance(value, dict) or not all(isinstance(value.get(key, ""), str) for key in ("en", "zh")):
+        raise _bad(name, "a help text is no table with en and zh", "说明文字应为含 en 与 zh 的表")
+    return Text(value.get("en", ""), value.get("zh", ""))
 
 
 def _parse_step(name: str, number: int, item: Any) -> Step:
@@ -197,7 +241,7 @@ def _bad(name: str, en: str, zh: str) -> Invalid:
     )
 
 
-class _Values:
+class Values:
     """The values that `$…` and `@…` stand for while a flow runs."""
 
     def __init__(self, flow: Flow, given: Mapping[str, Any]) -> None:
@@ -249,7 +293,7 @@ class _Values:
         return found
 
 
-def _shape(verb: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def shape(verb: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the input with one-element lists taken out for fields that take a single artifact; None left out."""
     model = find_verb(verb).input
     shaped = {}
@@ -262,6 +306,32 @@ def _shape(verb: str, data: Mapping[str, Any]) -> dict[str, Any]:
         if taken is not None:
             shaped[name] = taken
     return shaped
+
+
+def lending(session: Session, flow: Flow, *, shipped: bool) -> Session:
+    """Return the session in which the steps run.
+
+    A caller from elsewhere may read the `package:` paths that stand in a shipped flow's own file, and beside them only
+    uploads and shipped files: any other path would have come in through the parameters.
+    """
+    texts = _texts([flow.params, *(step.with_ for step in flow.steps)]) if shipped else ()
+    return replace(session, lent=frozenset(text for text in texts if text.startswith("package:")))
+
+
+def refuse_param_paths(session: Session, inp: Any) -> Any:
+    """Return the input of flow.run; Forbidden, before anything runs, when its parameters bring in a path."""
+    if session.is_local:
+        return inp
+    flow = read_flow(inp.flow, inp.file)
+    values, lent = Values(flow, inp.params), lending(session, flow, shipped=inp.file is None).lent
+    for step in flow.steps:
+        fields = set(marked(find_verb(step.verb).input, Local))
+        for item in values.items(step):
+            for name in sorted(fields & set(step.with_)):
+                text = values.get(step.with_[name], item)
+                if isinstance(text, str) and text not in lent and not text.startswith(("upload:", "shipped:")):
+                    raise path_refused(f"{step.id}.{name}")
+    return inp
 
 
 def run_flow(session: Session, plan: Plan, job_id: str, attempt: int, listener: Listener) -> Result:
@@ -298,7 +368,8 @@ def _steps(
 ) -> tuple[list[str], int]:
     from quanheng.core.call import call
 
-    values = _Values(flow, plan.value.params)
+    values = Values(flow, plan.value.params)
+    session = lending(session, flow, shipped=plan.value.file is None)
     ran = 0
     last: list[str] = []
     for number, step in enumerate(flow.steps, 1):
@@ -309,17 +380,18 @@ def _steps(
         for item in values.items(step):
             if jobs.heartbeat(job_id, attempt, lease_s, number - 1, len(flow.steps)):
                 raise Cancelled("the flow was cancelled", "流程已被取消")
-            data = _shape(step.verb, values.get(step.with_, item))
+            data = shape(step.verb, values.get(step.with_, item))
             as_name = str(values.get(step.as_, item)) if step.as_ else ""
             with jobs.Keepalive(job_id, attempt, lease_s):
                 result = call(session, step.verb, data, as_name=as_name, parent=job_id, listener=listener)
             ran += not result.cached
             last.extend(result.outputs)
-            values.outputs.setdefault(step.id, []).extend(zip(result.outputs, _kinds(result.outputs), strict=True))
+            values.outputs.setdefault(step.id, []).extend(zip(result.outputs, kinds_of(result.outputs), strict=True))
     return last, ran
 
 
-def _kinds(digests: tuple[str, ...]) -> list[str]:
+def kinds_of(digests: tuple[str, ...]) -> list[str]:
+    """Return the kind of each of these artifacts, in their order."""
     from quanheng.core.models import Artifact
 
     kinds = dict(Artifact.objects.filter(digest__in=digests).values_list("digest", "kind"))

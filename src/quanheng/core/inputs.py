@@ -39,14 +39,23 @@ class Takes:
 
 @dataclass(frozen=True)
 class Local:
-    """The field holds a path on the caller's machine. `reads`: content is an input; else it is written to."""
+    """The field holds a path on the caller's machine. `reads`: content is an input; else it is written to.
+
+    remote: a caller from elsewhere may name an uploaded or shipped file here.
+    """
 
     reads: bool = True
+    remote: bool = True
 
 
 @dataclass(frozen=True)
 class Url:
     """The field holds a URL whose host must be in the setting `allowed_hosts` (loopback is always allowed)."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The field holds a password or the like: it gets into no key, row, log or default. For inline verbs only."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +75,10 @@ def help_of(field: FieldInfo) -> tuple[str, str]:
     return field.description or "", str(zh)
 
 
-def marker(field: FieldInfo) -> Takes | Local | Url | None:
+def marker(field: FieldInfo) -> Takes | Local | Url | Secret | None:
     """Return the mark of a field, or None for a plain parameter."""
     for item in field.metadata:
-        if isinstance(item, Takes | Local | Url):
+        if isinstance(item, Takes | Local | Url | Secret):
             return item
     return None
 
@@ -84,6 +93,11 @@ def marked(model: type[BaseModel], mark: type) -> Iterator[str]:
     for name, field in model.model_fields.items():
         if isinstance(marker(field), mark):
             yield name
+
+
+def without_secrets(value: Input) -> dict[str, Any]:
+    """Return the input as plain data, with nothing in place of what is secret."""
+    return value.model_dump(mode="json", exclude=set(marked(type(value), Secret)))
 
 
 def as_list(value: Any) -> list[str]:

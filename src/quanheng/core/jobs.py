@@ -121,6 +121,9 @@ def begin(session: Session, plan: Plan, *, state: str, parent: str | None = None
         "lease_until": now + dt.timedelta(seconds=lease_s) if running else None,
         "runner": runner_name() if running and not inline else "",
         "cancel_requested": False,
+        "token_id": session.token_id,
+        "is_local": session.is_local,
+        "request": None if parent else session.request,
         "progress_done": 0,
         "error": "",
         "created_at": now,
@@ -320,9 +323,10 @@ def no_such_job(job_id: str) -> NotFound:
     )
 
 
+#: CROSS JOIN: SQLite, which has no statistics here, keeps the order and does not begin with all of a project.
 _VISIBLE = (
-    " FROM qh_core_artifact a JOIN qh_core_placement p ON p.artifact_id = a.id"
-    " WHERE a.key = %s AND p.project_id = %s AND a.withdrawn_at IS NULL"
+    " FROM qh_core_artifact a CROSS JOIN qh_core_placement p WHERE p.artifact_id = a.id"
+    " AND a.key = %s AND p.project_id = %s AND a.withdrawn_at IS NULL"
 )
 
 

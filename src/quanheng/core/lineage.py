@@ -66,6 +66,46 @@ def _walk(digest: str, depth: int, here: str, there: str, project: str | None) -
     return retry_locked(read)
 
 
+def near(start: int, project: str, limit: int, *, down: bool = False) -> list[int]:
+    """Return the ids of at most `limit` ancestors (with `down`, descendants) placed in the project, nearest first.
+
+    start: the id of an artifact. Both databases walk breadth first and stop once enough are found.
+    """
+    here, there = ("src", "dst") if down else ("dst", "src")
+    sql = f"""
+        WITH RECURSIVE reach(id) AS (
+            SELECT CAST(%s AS bigint)
+            UNION
+            SELECT e.{there} FROM reach r JOIN qh_core_edge e ON e.{here} = r.id
+            JOIN qh_core_placement p ON p.artifact_id = e.{there} AND p.project_id = %s
+        )
+        SELECT id FROM reach LIMIT %s
+    """
+
+    def read() -> list[int]:
+        with cursor() as cur:
+            cur.execute(sql, [start, project, limit + 1])
+            return [row[0] for row in cur.fetchall() if row[0] != start]
+
+    return retry_locked(read)
+
+
+def edges_among(ids: list[int]) -> list[tuple[int, int, str]]:
+    """Return the edges (from, to, role) between these few artifacts, in order."""
+    marks = ",".join(["%s"] * len(ids))
+
+    def read() -> list[tuple[int, int, str]]:
+        with cursor() as cur:
+            cur.execute(
+                f"SELECT src, dst, role FROM qh_core_edge WHERE dst IN ({marks}) AND src IN ({marks})"
+                " ORDER BY dst, role, src",
+                [*ids, *ids],
+            )
+            return [(src, dst, role) for src, dst, role in cur.fetchall()]
+
+    return retry_locked(read)
+
+
 def closure(digests: list[str]) -> list[str]:
     """Return these artifacts and everything they were made from, each once, in no promised order."""
     found = dict.fromkeys(digests)

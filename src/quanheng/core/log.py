@@ -18,6 +18,8 @@ from quanheng.store import JSON, canonical_json, merkle
 VERSION = 1
 #: Up to this many outputs stand in the entry by digest; more are summed up by count and Merkle root.
 LISTED_OUTPUTS = 256
+#: So many entries at most are looked through for those that fit, and so many at once.
+LOOKED_THROUGH, WINDOW = 100_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -123,16 +125,32 @@ def entries(start: int = 0, stop: int | None = None) -> Iterator[tuple[int, byte
             yield index, bytes(data)
 
 
-def newest(count: int, stop: int, project: str | None = None) -> list[tuple[int, bytes]]:
-    """Return the newest `count` entries before `stop`, newest first; with `project`, only of calls in that project."""
-    join = "JOIN qh_core_job j ON j.id = e.job_id AND j.project_id = %s" if project else ""
-    with cursor() as cur:
-        cur.execute(
-            f'SELECT e."index", e.entry FROM qh_core_logentry e {join} WHERE e."index" < %s'
-            ' ORDER BY e."index" DESC LIMIT %s',
-            [*([project] if project else []), stop, count],
-        )
-        return [(index, bytes(data)) for index, data in cur.fetchall()]
+def matching(
+    count: int, stop: int, *, project: str | None = None, verb: str = "", outcome: str = ""
+) -> tuple[list[tuple[int, bytes]], int]:
+    """Return the newest `count` entries before `stop` that fit, newest first, and the lowest index looked at.
+
+    At most LOOKED_THROUGH entries are looked through, so that a log of any length answers soon; the caller may go on
+    from there. What is looked for are bytes of the entry: it lies in order, its job somewhere. In canonical JSON no
+    text holds an unescaped quotation mark, so a field is found where it is one.
+    """
+    fields = {"project": project, "verb": verb, "outcome": outcome}
+    wanted = [b'"%s":%s' % (name.encode(), canonical_json(value)) for name, value in fields.items() if value]
+    found_in = " AND instr(entry, %s) > 0" if is_sqlite() else " AND position(%s IN entry) > 0"
+    sql = (
+        'SELECT "index", entry FROM qh_core_logentry WHERE "index" < %s AND "index" >= %s'
+        + found_in * len(wanted)
+        + ' ORDER BY "index" DESC LIMIT %s'
+    )
+    found: list[tuple[int, bytes]] = []
+    high, last = stop, max(0, stop - LOOKED_THROUGH)
+    while high > last and len(found) < count:
+        low = max(last, high - WINDOW)
+        with cursor() as cur:
+            cur.execute(sql, [high, low, *wanted, count - len(found)])
+            found += [(index, bytes(data)) for index, data in cur.fetchall()]
+        high = low
+    return found, (found[-1][0] if len(found) == count else last)
 
 
 def inclusion(index: int, size: int) -> list[bytes]:

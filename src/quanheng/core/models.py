@@ -68,6 +68,54 @@ class Token(models.Model):
     revoked_at = models.DateTimeField(null=True)
 
 
+class SignInLink(models.Model):
+    """A one-time link that signs its actor in, stored as the SHA-256 of its 256 random bits."""
+
+    secret_hash = models.CharField(max_length=64, unique=True)
+    actor = models.ForeignKey(Actor, on_delete=models.CASCADE)
+    resets = models.BooleanField(default=False)  # its use ends the old password
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+
+class SignInFailure(models.Model):
+    """A failed sign-in, under the hash of the account name or of the address it came from."""
+
+    key = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=["key", "at"], name="sign_in_failure"),)
+
+
+class StagedFile(models.Model):
+    """A file that its actor uploads for a verb to read; the bytes lie under `uploads/` in the workspace."""
+
+    id = _id_field()
+    actor = models.ForeignKey(Actor, on_delete=models.CASCADE)
+    name = models.CharField(max_length=255)
+    size = models.BigIntegerField()
+    received = models.BigIntegerField(default=0)
+    digest = models.CharField(max_length=71, default="")  # promised at the beginning, checked at the end
+    is_done = models.BooleanField(default=False)
+    touched_at = models.DateTimeField()
+
+
+class Replay(models.Model):
+    """The answer to a call with an Idempotency-Key, kept to be given again to the same request."""
+
+    actor = models.ForeignKey(Actor, on_delete=models.CASCADE)
+    key = models.CharField(max_length=128)
+    request_mac = models.CharField(max_length=64)  # of method, path and body
+    status = models.IntegerField(null=True)  # null: under way
+    body = models.TextField(default="")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["actor", "key"], name="replay_once"),)
+
+
 class Job(models.Model):
     """A verb running, or run. Whoever holds the lease under the current `attempt` may finish it."""
 
@@ -90,6 +138,9 @@ class Job(models.Model):
     lease_until = models.DateTimeField(null=True)
     runner = models.CharField(max_length=200, default="")  # host:pid:start, to tell at once that it is gone
     cancel_requested = models.BooleanField(default=False)
+    token = models.ForeignKey(Token, on_delete=models.PROTECT, null=True)  # whose limits hold while it runs
+    is_local = models.BooleanField(default=True)  # called on this machine: may name local paths
+    request = models.CharField(max_length=200, null=True, unique=True)  # actor and Idempotency-Key of the call
     progress_done = models.BigIntegerField(default=0)
     progress_total = models.BigIntegerField(null=True)
     error = models.TextField(default="")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from quanheng.core.database import cursor
 from quanheng.errors import Forbidden, Text
 
 if TYPE_CHECKING:
+    from quanheng.core.models import Project
     from quanheng.core.session import Session
 
 ROLES: dict[str, frozenset[str]] = {
@@ -56,6 +57,10 @@ def decide(session: Session, permission: str, name: str, *, scope: str = "") -> 
         return _no("the token is bound to another project", "访问令牌只能用于另一个项目")
     if session.token_project and wide:
         return _no("the token is bound to one project", "访问令牌只能用于一个项目")
+    if permission == "self":
+        if session.actor_id:
+            return Decision(True, Text("everybody may, for their own account", "每个人都可以处理自己的账号"))
+        return _no("nobody is signed in", "尚未登录")
     with cursor() as cur:  # the hot path of every call: plain SQL
         cur.execute("SELECT project_id, role FROM qh_core_membership WHERE actor_id = %s", [session.actor_id])
         rows = cur.fetchall()
@@ -88,6 +93,14 @@ def reads_all(session: Session) -> bool:
             "SELECT role FROM qh_core_membership WHERE actor_id = %s AND project_id IS NULL", [session.actor_id]
         )
         return any("read" in ROLES[role] for (role,) in cur.fetchall())
+
+
+def readable_projects(session: Session) -> list[Project]:
+    """Return the projects that the session may read, in order of their slugs."""
+    from quanheng.core.models import Project
+
+    rows = Project.objects.order_by("slug")
+    return [p for p in rows if decide(replace(session, project_id=p.id), "read", "project.list").allowed]
 
 
 def _scope_of(name: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
 
 from quanheng.core import clock
 from quanheng.core.inputs import Input, Local, Takes, param
 from quanheng.core.session import Session
 from quanheng.core.verb import query
-from quanheng.core.verbs import JobId, Nothing
+from quanheng.core.verbs import Nothing
 from quanheng.errors import Forbidden, NotFound
+from quanheng.store import merkle
 from quanheng.store.checkpoint import parse_signed
 
 LIMIT = 1000
@@ -21,6 +23,37 @@ class Page(Input):
 
     limit: int = param(50, "At most so many rows (1 to 1000)", "最多多少行（1 至 1000）", ge=1, le=LIMIT)
     after: str = param("", "Continue after this cursor", "从此游标之后继续")
+
+
+def older(rows: Any, page: Page) -> list[Any]:
+    """Return one page of rows that are ordered by descending id; the cursor is the last id of the page before."""
+    if page.after:
+        rows = rows.filter(id__lt=int(page.after) if page.after.isdigit() and len(page.after) < 19 else 0)
+    return list(rows[: page.limit])
+
+
+def by_time(rows: Any, column: str, page: Page) -> list[Any]:
+    """Return one page of rows, newest first; the cursor is time and id of the last row of the page before."""
+    from django.db.models import Q
+    from django.utils.dateparse import parse_datetime
+
+    time, _, last = page.after.rpartition("~")
+    try:
+        at = parse_datetime(time)
+    except ValueError:
+        at = None
+    if page.after and at is None:
+        return []
+    if at is not None:
+        rows = rows.filter(Q(**{f"{column}__lt": at}) | Q(**{column: at, "id__lt": last}))
+    return list(rows.order_by(f"-{column}", "-id")[: page.limit])
+
+
+def time_cursor(found: list[Any], column: str, page: Page) -> str | None:
+    """Return the cursor of the page after `found`, None when there is none."""
+    if len(found) < page.limit:
+        return None
+    return f"{clock.text_of(getattr(found[-1], column))}~{found[-1].id}"
 
 
 class One(Input):
@@ -49,6 +82,33 @@ class ArtifactList(Page):
     """Input of artifact.list."""
 
     kind: str = param("", "Only this kind (name without version)", "只看该类型（不含版本）")
+    name: str = param("", "Only those with this in their name", "只看名称含有该文字的", max_length=100)
+
+
+#: Up to so many artifacts of a kind or a name are looked up one by one; of more, a page is soon found on the way.
+FEW = 1000
+
+
+def _fitting(placed: Any, inp: ArtifactList, session: Session) -> Any:
+    """Return the placements of artifacts of the kind and name that are asked for."""
+    from quanheng.core.models import Artifact, Name
+
+    kind = inp.kind.split("/")[0]
+    ids: Any
+    if inp.name:
+        names = Name.objects.filter(project_id=session.project_id, slug__contains=inp.name.lower())
+        ids = (names.filter(kind=kind) if kind else names).values_list("artifact_id", flat=True)
+        every: dict[str, Any] = {"artifact_id__in": ids}
+    elif kind:  # a range, for an index serves it: "0" comes after "/"
+        ids = Artifact.objects.filter(kind__gte=kind + "/", kind__lt=kind + "0").values_list("id", flat=True)
+        every = {"artifact__kind__gte": kind + "/", "artifact__kind__lt": kind + "0"}
+    else:
+        return placed
+    few = list(ids[: FEW + 1])
+    if len(few) > FEW:
+        return placed.filter(**every)
+    # Without an order the index of (project, artifact) serves; with one SQLite would walk every placement.
+    return placed.filter(id__in=list(placed.filter(artifact_id__in=few).order_by().values_list("id", flat=True)))
 
 
 @query("artifact.list", help=("List the artifacts of the project, newest first", "列出项目中的制品，最新在前"))
@@ -57,11 +117,8 @@ def artifact_list(session: Session, inp: ArtifactList) -> Any:
     from quanheng.core.models import Name, Placement
 
     rows = Placement.objects.filter(project_id=session.project_id).select_related("artifact").order_by("-id")
-    if inp.kind:
-        rows = rows.filter(artifact__kind__startswith=inp.kind.split("/")[0] + "/")
-    if inp.after:
-        rows = rows.filter(id__lt=int(inp.after) if inp.after.isdigit() else 0)
-    page = list(rows[: inp.limit])
+    rows = rows.defer("artifact__manifest", "artifact__config")
+    page = older(_fitting(rows, inp, session), inp)
     named: dict[int, list[str]] = {}
     for artifact_id, slug in Name.objects.filter(
         project_id=session.project_id, artifact_id__in=[p.artifact_id for p in page]
@@ -106,25 +163,41 @@ class LogList(Input):
 
     limit: int = param(20, "At most so many entries (1 to 1000)", "最多多少条（1 至 1000）", ge=1, le=LIMIT)
     before: int | None = param(None, "Only entries before this one", "只看该条之前的")
+    verb: str = param("", "Only entries of this verb", "只看该操作的", max_length=100)
+    outcome: Literal["", "done", "failed", "cancelled", "denied"] = param(
+        "", "Only entries with this outcome", "只看该结果的"
+    )
 
 
 @query("log.list", permission="read", help=("Show the newest log entries", "查看最新的存证"))
 def log_list(session: Session, inp: LogList) -> Any:
-    """Return origin, size, root and the newest entries of the log, newest first.
+    """Return origin, size, root and the newest entries of the log, newest first, and `next`, the `before` to go on.
 
-    Whoever may not read in every project sees the entries of this one.
+    Whoever may not read in every project sees the entries of this one. `next` may come with fewer entries than asked
+    for: then so many were looked through that the rest waits for the next call.
     """
     from quanheng.core import log, permission
 
     head = log.head()
     stop = min(head.size, inp.before if inp.before is not None else head.size)
-    entries = log.newest(inp.limit, stop, None if permission.reads_all(session) else session.project_id)
+    project = None if permission.reads_all(session) else session.project_id
+    found, reached = log.matching(inp.limit, stop, project=project, verb=inp.verb, outcome=inp.outcome)
+    entries = [{"index": index, **json.loads(data)} for index, data in found]
     return {
         "origin": head.origin,
         "size": head.size,
         "root": log.root(head.size).hex(),
-        "entries": [{"index": index, **json.loads(data)} for index, data in entries],
+        "entries": entries,
+        "projects": _slugs(entry["project"] for entry in entries),
+        "next": reached or None,
     }
+
+
+def _slugs(ids: Iterable[str | None]) -> dict[str, str]:
+    """Return the slugs of these projects by id: entries hold no names."""
+    from quanheng.core.models import Project
+
+    return dict(Project.objects.filter(id__in={number for number in ids if number}).values_list("id", "slug"))
 
 
 class LogProof(Input):
@@ -135,11 +208,15 @@ class LogProof(Input):
 
 @query("log.proof", help=("Prove that an entry is in the log", "给出某条存证的包含证明"))
 def log_proof(session: Session, inp: LogProof) -> Any:
-    """Return entry, inclusion path (hex), size and root; Forbidden for an entry of a project that is not read here."""
+    """Return entry, its project's slug, its text and leaf hash, inclusion path, size and root (hashes in hex).
+
+    Forbidden for an entry of a project that is not read here.
+    """
     from quanheng.core import log, permission
 
     entry = log.entry(inp.index)
-    if json.loads(entry)["project"] != session.project_id and not permission.reads_all(session):
+    said = json.loads(entry)
+    if said["project"] != session.project_id and not permission.reads_all(session):
         raise Forbidden(
             f"entry {inp.index} is of another project",
             f"第 {inp.index} 条存证属于其他项目",
@@ -148,7 +225,16 @@ def log_proof(session: Session, inp: LogProof) -> Any:
         )
     size = log.head().size
     path = [node.hex() for node in log.inclusion(inp.index, size)]
-    return {"index": inp.index, "entry": json.loads(entry), "size": size, "root": log.root(size).hex(), "path": path}
+    return {
+        "index": inp.index,
+        "entry": said,
+        "project": _slugs([said["project"]]).get(said["project"]),
+        "text": entry.decode("utf-8"),  # exactly the bytes that the leaf is the hash of
+        "leaf": merkle.leaf_hash(entry).hex(),
+        "size": size,
+        "root": log.root(size).hex(),
+        "path": path,
+    }
 
 
 class Sizes(Input):
@@ -197,21 +283,23 @@ def checkpoint_sign(session: Session, inp: Nothing) -> Any:
 
 @query("checkpoint.list", scope="workspace", help=("List signed checkpoints", "列出已签名的检查点"))
 def checkpoint_list(session: Session, inp: Page) -> Any:
-    """Return the newest checkpoints with their witnesses."""
+    """Return the newest checkpoints with their witnesses, and the cursor of the next page."""
     from quanheng.core.models import Checkpoint, Witness
 
+    page = older(Checkpoint.objects.order_by("-id"), inp)
     seen: dict[int, list[str]] = {}
-    for witness in Witness.objects.all():
+    for witness in Witness.objects.filter(checkpoint_id__in=[row.id for row in page]):
         seen.setdefault(witness.checkpoint_id, []).append(f"{witness.form} {witness.witnessed_on.isoformat()}")
-    return [
+    rows = [
         {
             "size": row.size,
             "fingerprint": row.fingerprint,
             "created": clock.text_of(row.created_at),
             "witnesses": seen.get(row.id, []),
         }
-        for row in Checkpoint.objects.order_by("-id")[: inp.limit]
+        for row in page
     ]
+    return {"rows": rows, "next": str(page[-1].id) if len(page) == inp.limit else None}
 
 
 @query("key.list", scope="workspace", help=("List signing keys", "列出签名密钥"))
@@ -231,70 +319,12 @@ def key_list(session: Session, inp: Nothing) -> Any:
     ]
 
 
-@query("job.list", help=("List the jobs of the project, newest first", "列出项目的作业，最新在前"))
-def job_list(session: Session, inp: Page) -> Any:
-    """Return rows of jobs."""
-    from quanheng.core.models import Job
-
-    rows = Job.objects.filter(project_id=session.project_id).order_by("-created_at", "-id")
-    return [_job(row) for row in rows[: inp.limit]]
-
-
-def _job(row: Any) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "verb": row.verb,
-        "state": row.state,
-        "attempt": row.attempt,
-        "done": row.progress_done,
-        "total": row.progress_total,
-        "parent": row.parent_id,
-        "created": clock.text_of(row.created_at),
-        "finished": clock.text_of(row.finished_at) if row.finished_at else None,
-        "error": json.loads(row.error) if row.error else None,
-    }
-
-
-def _find_job(session: Session, job_id: str) -> Any:
-    from quanheng.core.jobs import no_such_job
-    from quanheng.core.models import Job
-
-    row = Job.objects.filter(id=job_id, project_id=session.project_id).first()
-    if row is None:
-        raise no_such_job(job_id)
-    return row
-
-
-@query("job.show", help=("Show a job", "查看作业"))
-def job_show(session: Session, inp: JobId) -> Any:
-    """Return state, progress, error and outputs of a job."""
-    from quanheng.core.models import Artifact
-
-    row = _find_job(session, inp.id)
-    outputs = list(Artifact.objects.filter(placement__job_id=row.id).values_list("digest", flat=True))
-    return {**_job(row), "outputs": outputs}
-
-
-@query("job.logs", help=("Show the log lines of a job", "查看作业日志"))
-def job_logs(session: Session, inp: JobId) -> Any:
-    """Return the text that the job's body and its process wrote."""
-    from quanheng.core.runner import log_path
-
-    path = log_path(session.workspace.folder, _find_job(session, inp.id).id)
-    return {"id": inp.id, "text": path.read_text("utf-8", errors="replace") if path.exists() else ""}
-
-
 @query("project.list", permission="read", scope="workspace", help=("List the projects", "列出项目"))
 def project_list(session: Session, inp: Nothing) -> Any:
     """Return slug, title and publicity of every project that the actor can read."""
-    from quanheng.core import permission
-    from quanheng.core.models import Project
+    from quanheng.core.permission import readable_projects
 
-    rows = []
-    for project in Project.objects.order_by("slug"):
-        if permission.decide(session.in_project(project.slug), "read", "project.list").allowed:
-            rows.append({"slug": project.slug, "title": project.title, "public": project.is_public})
-    return rows
+    return [{"slug": p.slug, "title": p.title, "public": p.is_public} for p in readable_projects(session)]
 
 
 @query("member.list", help=("List the members of the project", "列出项目成员"))
@@ -372,19 +402,31 @@ class FlowName(Input):
     """Names a flow."""
 
     flow: str = param("", "Name of a shipped flow", "自带流程的名称", pattern=r"^[a-z0-9-]{0,60}$")
-    file: Annotated[str | None, Local()] = param(None, "TOML file of a flow", "流程的 TOML 文件")
+    file: Annotated[str | None, Local(remote=False)] = param(None, "TOML file of a flow", "流程的 TOML 文件")
 
 
 @query("flow.show", help=("Check a flow and show its steps in order", "检查流程并列出步骤"))
 def flow_show(session: Session, inp: FlowName) -> Any:
-    """Return name, parameters and steps of a flow; all flows when none is named."""
-    from quanheng.core.flow import read_flow, shipped
+    """Return name, help, parameters and steps of a flow; all flows when none is named.
+
+    `lists`: what the items of a parameter that is a list become.
+    """
+    from dataclasses import asdict
+
+    from quanheng.core.flow import item_fields, read_flow, shipped
 
     if not inp.flow and not inp.file:
         return {"flows": sorted(shipped())}
     flow = read_flow(inp.flow, inp.file)
     steps = [{"id": s.id, "verb": s.verb, "needs": sorted(s.needs())} for s in flow.steps]
-    return {"name": flow.name, "params": dict(flow.params), "steps": steps}
+    return {
+        "name": flow.name,
+        "help": flow.help._asdict(),
+        "params": dict(flow.params),
+        "param_help": {name: text._asdict() for name, text in flow.param_help.items()},
+        "lists": {name: asdict(fields) for name, fields in item_fields(flow).items()},
+        "steps": steps,
+    }
 
 
 @query("config.show", scope="workspace", help=("Show settings and where each comes from", "查看设置及其来源"))
@@ -406,13 +448,15 @@ def case_types(session: Session, inp: Nothing) -> Any:
 
 @query("case.list", help=("List the cases of the project", "列出项目的事项"))
 def case_list(session: Session, inp: Page) -> Any:
-    """Return the newest cases."""
+    """Return the newest cases, and the cursor of the next page."""
     from quanheng.core.models import Case
 
-    return [
+    page = by_time(Case.objects.filter(project_id=session.project_id), "opened_at", inp)
+    rows = [
         {"case": c.id, "type": c.type, "title": c.title, "state": c.state, "opened": clock.text_of(c.opened_at)}
-        for c in Case.objects.filter(project_id=session.project_id).order_by("-opened_at")[: inp.limit]
+        for c in page
     ]
+    return {"rows": rows, "next": time_cursor(page, "opened_at", inp)}
 
 
 class CaseId(Input):

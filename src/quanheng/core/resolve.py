@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, distribution
@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from quanheng.core.inputs import Input, Local, Takes, Url, as_list, marked, marker
+from quanheng.core.inputs import Input, Local, Secret, Takes, Url, as_list, marked, marker, without_secrets
 from quanheng.core.session import Session
-from quanheng.errors import Conflict, Forbidden, Invalid, NotFound
+from quanheng.errors import Conflict, Forbidden, Invalid, NotFound, Text
 from quanheng.kinds.kind_words import kind_word, reason
 from quanheng.store import JSON, canonical_json, file_digest, sha256_digest
 
@@ -49,7 +49,7 @@ def validate(name: str, model: type[Input], data: Mapping[str, Any]) -> Any:
             field = ".".join(str(part) for part in item["loc"]) or "input"
             problems_en.append(f"{field}: {item['msg']}")
             problems_zh.append(f"{field}：{reason(item)}")
-        raise Invalid(
+        told = Invalid(
             f"{name} cannot use this input — " + "; ".join(problems_en),
             f"{name} 的输入有误——" + "；".join(problems_zh),
             hint=(
@@ -57,7 +57,9 @@ def validate(name: str, model: type[Input], data: Mapping[str, Any]) -> Any:
                 f"用法见：quanheng {name.replace('.', ' ')} --help",
             ),
             code="bad_input",
-        ) from error
+        )
+        told.fields = {str(i["loc"][0]): Text(i["msg"], reason(i)) for i in error.errors() if i["loc"]}
+        raise told from error
     _check_text(name, "", value.model_dump())
     return value
 
@@ -93,15 +95,18 @@ def is_text(value: str) -> bool:
 def local_path(text: str) -> Path:
     """Return the path that `text` means: a path, `shipped:FILE` for a file that comes with Quanheng, or
     `package:DIST/FILE` for one inside an installed package, which is not imported for it.
+
+    Invalid for a FILE that would lie elsewhere.
     """
     if text.startswith("shipped:"):
-        return Path(str(files("quanheng"))) / text.removeprefix("shipped:")
+        return Path(str(files("quanheng"))) / _inner(text, text.removeprefix("shipped:"))
     if not text.startswith("package:"):
         return Path(os.path.expanduser(text))
     name, _, inner = text.removeprefix("package:").partition("/")
+    inner = _inner(text, inner)
     try:
         path = Path(str(distribution(name).locate_file(inner)))
-    except PackageNotFoundError as error:
+    except (PackageNotFoundError, ValueError) as error:  # the latter for no name at all
         raise NotFound(
             f"the package {name} is not installed, so {text} cannot be read",
             f"没有安装软件包 {name}，无法读取 {text}",
@@ -109,6 +114,19 @@ def local_path(text: str) -> Path:
             code="missing_extra",
         ) from error
     return path
+
+
+def _inner(text: str, inner: str) -> str:
+    """Return the part of `text` that stands for a file inside a package; Invalid when it leads out of it."""
+    parts = inner.split("/")
+    if not inner.strip("/") or inner.startswith("/") or ".." in parts or "\\" in inner or "\0" in inner:
+        raise Invalid(
+            f"{text[:200]!r} does not name a file inside a package",
+            f"{text[:200]!r} 没有指明软件包内的文件",
+            hint=("Write a path that stays inside, without `..`.", "请写包内的路径，不含 ..。"),
+            code="bad_path",
+        )
+    return inner
 
 
 def content_digest(path: Path) -> str:
@@ -174,13 +192,17 @@ def check_address(allowed_hosts: frozenset[str], url: str, *, loopback: bool = T
     )
 
 
-def with_whole_paths(value: Input) -> Input:
-    """Return the input with absolute paths, for a worker may stand in another folder."""
+def with_whole_paths(session: Session, value: Input) -> Input:
+    """Return the input with absolute paths, for a worker may stand in another folder; uploads become their paths."""
+    from quanheng.core.staging import PREFIX, locate
+
     update = {}
     for name in marked(type(value), Local):
         text = getattr(value, name)
-        if text is not None and not text.startswith(("package:", "shipped:")):
-            update[name] = str(local_path(text).absolute())
+        if text is None or text.startswith(("package:", "shipped:")):
+            continue
+        path = locate(session, text) if text.startswith(PREFIX) else local_path(text)
+        update[name] = str(path.absolute())
     return value.model_copy(update=update) if update else value
 
 
@@ -204,32 +226,53 @@ def check_unchanged(value: Input, params: Mapping[str, JSON]) -> None:
 
 
 def refuse_paths(session: Session, value: Input) -> None:
-    """Raise Forbidden when a caller from elsewhere names a path of this machine."""
+    """Raise Forbidden when a caller from elsewhere names a path of this machine.
+
+    It may name its uploads, files that come with Quanheng, what a shipped flow lends to its steps, and the scratch
+    folder in which a face lets a query write.
+    """
     if session.is_local:
         return
-    for name in marked(type(value), Local):
-        if getattr(value, name) is not None:
-            raise Forbidden(
-                f"{name} is a path, which only the command line and Python may give",
-                f"{name} 是本机路径，只能在命令行或 Python 中使用",
-                hint=("Upload the file instead.", "请改为上传文件。"),
-                code="local_path_refused",
-            )
+    for name, field in type(value).model_fields.items():
+        mark, text = marker(field), getattr(value, name)
+        if isinstance(mark, Local) and text is not None and not _may_name(session, mark, text):
+            raise path_refused(name)
 
 
-def resolve(session: Session, value: Input) -> Resolved:
-    """Return the parameters and input artifacts of a validated input."""
-    refuse_paths(session, value)
+def _may_name(session: Session, mark: Local, text: str) -> bool:
+    if not mark.reads:
+        path = Path(text)
+        return session.scratch is not None and path.parent == session.scratch and path.name != ".."
+    return mark.remote and (text.startswith(("upload:", "shipped:")) or text in session.lent)
+
+
+def path_refused(name: str) -> Forbidden:
+    """Return the error for a path that a caller from elsewhere gave for the field `name`."""
+    return Forbidden(
+        f"{name} is a path, which only the command line and Python may give",
+        f"{name} 是本机路径，只能在命令行或 Python 中使用",
+        hint=("Upload the file and give upload:ID instead.", "请先上传文件，再填写 upload:ID。"),
+        code="local_path_refused",
+    )
+
+
+def resolve(session: Session, value: Input, content: Callable[[Path], str] = content_digest) -> Resolved:
+    """Return the parameters and input artifacts of a validated input, whose paths `refuse_paths` has let pass.
+
+    content: how the content of a file or folder is hashed.
+    """
     params: dict[str, JSON] = {}
     inputs: list[tuple[str, str]] = []
-    dumped = value.model_dump(mode="json")
+    dumped = without_secrets(value)
     for name, field in type(value).model_fields.items():
         mark = marker(field)
+        if isinstance(mark, Secret):
+            continue
         if isinstance(mark, Takes):
             inputs.extend((name, find_artifact(session, text, mark)) for text in as_list(dumped[name]))
         elif isinstance(mark, Local):
             if mark.reads and dumped[name] is not None:
-                params[name] = {"content": content_digest(local_path(dumped[name]))}
+                params[name] = {"content": content(local_path(dumped[name]))}
         else:
             if isinstance(mark, Url) and dumped[name]:
                 check_url(session, str(dumped[name]))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import getpass
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from quanheng.core import clock
 from quanheng.errors import Forbidden, NotFound
 
 if TYPE_CHECKING:
-    from quanheng.core.models import Actor
+    from quanheng.core.models import Actor, Token
     from quanheng.core.workspace import Workspace
 
 #: The slug of the project that every workspace starts with.
@@ -30,25 +32,29 @@ class Session:
     scopes: frozenset[str] | None = None
     token_project: str | None = None
     token_ends: dt.datetime | None = None
+    token_id: str | None = None
     is_local: bool = True  # only a caller on this machine may name local paths
+    request: str | None = None  # actor and Idempotency-Key of the call; its job carries it
+    keep: Callable[[Any], None] | None = None  # is given an inline verb's Result inside its transaction
+    scratch: Path | None = None  # where a face lets a query write for a caller from elsewhere
+    lent: frozenset[str] = frozenset()  # paths that a shipped flow's own file names; its steps may read them
 
     def in_project(self, slug: str) -> Session:
-        """Return the same session in another project; NotFound lists the projects."""
+        """Return the same session in another project; NotFound when there is none of this slug."""
         return replace(self, project_id=project_id(slug))
 
 
 def project_id(slug: str) -> str:
-    """Return the id of the project `slug`; NotFound lists those there are."""
+    """Return the id of the project `slug`; NotFound otherwise."""
     from quanheng.core.models import Project
 
     found = Project.objects.filter(slug=slug).values_list("id", flat=True).first()
     if found:
         return found
-    known = ", ".join(Project.objects.values_list("slug", flat=True).order_by("slug")[:20])
-    raise NotFound(
+    raise NotFound(  # which projects there are is told to those who may read them, not here
         f"there is no project {slug!r}",
         f"没有名为 {slug!r} 的项目",
-        hint=(f"Projects here: {known}", f"现有项目：{known}"),
+        hint=("List them: quanheng project list", "查看项目：quanheng project list"),
         code="no_such_project",
     )
 
@@ -86,7 +92,17 @@ def local_session(workspace: Workspace, project: str = FIRST_PROJECT) -> Session
     return Session(workspace, actor.id, actor.is_active, project_id(project))
 
 
-def token_session(workspace: Workspace, secret: str, project: str = FIRST_PROJECT) -> Session:
+def account_session(workspace: Workspace, actor: Actor, project: str = FIRST_PROJECT) -> Session:
+    """Return the session of somebody who signed in from elsewhere: all that the account may, but no local paths."""
+    return Session(workspace, actor.id, actor.is_active, project_id(project), is_local=False)
+
+
+def visitor_session(workspace: Workspace, project: str = FIRST_PROJECT) -> Session:
+    """Return the session of somebody who did not sign in: it reads public projects and does nothing."""
+    return Session(workspace, "", True, project_id(project), is_local=False)
+
+
+def token_session(workspace: Workspace, secret: str, project: str = FIRST_PROJECT, *, is_local: bool = True) -> Session:
     """Return the session of a token's actor; Forbidden says whether it is unknown, revoked or expired."""
     from quanheng.core.models import Token
 
@@ -98,6 +114,11 @@ def token_session(workspace: Workspace, secret: str, project: str = FIRST_PROJEC
             hint=("Make one: quanheng token create", "可新建令牌：quanheng token create"),
             code="bad_token",
         )
+    return session_of_token(workspace, row, project_id(project), is_local=is_local)
+
+
+def session_of_token(workspace: Workspace, row: Token, project: str | None, *, is_local: bool) -> Session:
+    """Return the session of a token in the project with this id; Forbidden when it was revoked or has expired."""
     ended = row.revoked_at or (row.expires_at if row.expires_at <= clock.now() else None)
     if ended:
         word = ("was revoked", "已被撤销") if row.revoked_at else ("expired", "已过期")
@@ -111,10 +132,12 @@ def token_session(workspace: Workspace, secret: str, project: str = FIRST_PROJEC
         workspace,
         row.actor_id,
         row.actor.is_active,
-        project_id(project),
+        project,
         frozenset(row.scopes.split()),
         row.project_id,
         row.expires_at,
+        row.id,
+        is_local,
     )
 
 

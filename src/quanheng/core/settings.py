@@ -64,6 +64,17 @@ SETTINGS: tuple[Setting, ...] = (
         Text("hosts the platform may call, comma separated", "允许平台访问的主机，用逗号分隔；默认一个也不允许"),
     ),
     Setting(
+        "public_url",
+        "",
+        Text(
+            "address people reach the server at, such as https://qh.example.cn",
+            "使用者访问本服务的网址，如 https://qh.example.cn",
+        ),
+    ),
+    Setting("serve_threads", 8, Text("requests the server answers at once", "服务同时处理的请求数"), least=1),
+    Setting("serve_jobs", 2, Text("jobs the server runs at once; 0 = none", "服务同时执行的作业数；0 为不执行")),
+    Setting("upload_limit_mb", 4096, Text("largest upload, in MiB", "单个上传文件的上限（MiB）"), least=1),
+    Setting(
         "collect_after_h",
         24,
         Text("hours an unused layer is kept before collection", "无人引用的数据层保留多少小时后才回收"),

@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from quanheng.core.inputs import Input
+from quanheng.core.inputs import Input, Secret, marked
 from quanheng.errors import NotFound, Text
 from quanheng.store import JSON
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 Mode = Literal["job", "inline", "flow"]
 #: What an actor may be allowed to do; roles are sets of these (core/permission.py).
-Permission = Literal["read", "build", "review", "annotate", "operate", "audit", "own"]
+#: "self": what everybody who is active may do about their own account, whatever their roles.
+Permission = Literal["read", "build", "review", "annotate", "operate", "audit", "own", "self"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -90,9 +91,12 @@ def verb(
     def add(function: F) -> F:
         if name in VERBS or name in QUERIES:
             raise ValueError(f"{name} is registered twice")
+        input_ = _input_of(function)
+        if mode != "inline" and any(marked(input_, Secret)):
+            raise ValueError(f"{name}: only an inline verb may take a secret")
         VERBS[name] = Verb(
             name,
-            _input_of(function),
+            input_,
             mode,
             cache,
             version,
@@ -139,7 +143,17 @@ def _input_of(function: Callable[..., Any]) -> type[Input]:
 
 #: Where verbs and queries live. Wings are found by name, so that core imports none of them.
 _WINGS = ("compute", "data", "models", "scenarios", "oversight")
-_CORE = ("verbs", "queries", "file_verbs", "maintenance")
+_CORE = (
+    "verbs",
+    "account_verbs",
+    "queries",
+    "artifact_queries",
+    "job_queries",
+    "file_verbs",
+    "maintenance",
+    "flow_plan",
+    "project_queries",
+)
 _loaded = False
 
 
@@ -151,7 +165,7 @@ def load() -> None:
     for name in _CORE:
         import_module(f"quanheng.core.{name}")
     for wing in _WINGS:
-        for part in ("verbs", "queries"):
+        for part in ("verbs", "queries", "page_queries"):
             if find_spec(f"quanheng.{wing}") and find_spec(f"quanheng.{wing}.{part}"):
                 import_module(f"quanheng.{wing}.{part}")
     _loaded = True

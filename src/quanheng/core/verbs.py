@@ -392,14 +392,21 @@ class FlowRun(Input):
     """Input of flow.run."""
 
     flow: str = param("", "Name of a shipped flow", "自带流程的名称", pattern=r"^[a-z0-9-]{0,60}$")
-    file: Annotated[str | None, Local()] = param(None, "TOML file of a flow", "流程的 TOML 文件")
+    file: Annotated[str | None, Local(remote=False)] = param(None, "TOML file of a flow", "流程的 TOML 文件")
     params: dict[str, Any] = param({}, "Parameters of the flow", "流程的参数")
+
+
+def _refuse_param_paths(session: Session, inp: FlowRun) -> FlowRun:
+    from quanheng.core.flow import refuse_param_paths
+
+    return refuse_param_paths(session, inp)  # type: ignore[no-any-return]
 
 
 @verb(
     "flow.run",
     mode="flow",
     permission="build",
+    prepare=_refuse_param_paths,
     help=("Run a flow; what is already there is not run again", "运行流程；已有的结果不会重复计算"),
 )
 def flow_run(ctx: Any, inp: FlowRun) -> Any:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from quanheng.core import clock, jobs, log, permission
 from quanheng.core.call import execute
-from quanheng.core.database import cursor, is_sqlite, retry_locked, write
+from quanheng.core.database import cursor, is_sqlite, retry_locked, unbind, write
 from quanheng.core.jobs import CANCELLED, DENIED, FAILED, LOST, QUEUED, Plan
 from quanheng.core.resolve import resolve
 from quanheng.core.runner import Listener, log_path, silent
-from quanheng.core.session import Session
+from quanheng.core.session import Session, session_of_token
 from quanheng.errors import Cancelled, Conflict, Forbidden, QuanhengError, Unavailable
 from quanheng.store import JSON, canonical_json
 
@@ -120,7 +120,7 @@ def _sweep_one(job_id: str) -> str:
 def _row(job_id: str) -> Job:
     from quanheng.core.models import Job
 
-    return Job.objects.select_related("actor").get(id=job_id)
+    return Job.objects.select_related("actor", "token__actor").get(id=job_id)
 
 
 def _end(row: Job, outcome: str, error: QuanhengError) -> str:
@@ -158,6 +158,7 @@ def work(
     workspace: Workspace,
     *,
     once: bool = False,
+    lanes: int = 1,
     stop: threading.Event | None = None,
     listener: Listener = silent,
     ended: Callable[[Ended], None] = lambda ended: None,
@@ -165,33 +166,68 @@ def work(
 ) -> int:
     """Run queued jobs until `stop` is set (with `once`: until the queue is empty) and return how many were run.
 
-    A job that is being run when `stop` is set is finished first. While the database cannot be reached, the worker
-    tries again, less and less often (with `once`: Unavailable). Needs the permission operate. On SQLite one worker at
-    a time: Conflict otherwise.
+    lanes: so many jobs at once. A job that is being run when `stop` is set is finished first. While the database
+    cannot be reached, the worker tries again, less and less often (with `once`: Unavailable). Needs the permission
+    operate. On SQLite one worker at a time: Conflict otherwise.
     """
     retry_locked(lambda: permission.require(workspace.session, "operate", "job.work", scope="workspace"))
     stop = stop or threading.Event()
     lock = exclusive(workspace.folder, "job work") if is_sqlite() else contextlib.nullcontext()
-    count, wait_s = 0, poll_s
+    lane = _Lane(workspace, once, stop, listener, ended, poll_s)
     with lock:
-        while not stop.is_set():
+        others = [threading.Thread(target=lane.run_apart, daemon=True) for _ in range(lanes - 1)]
+        for thread in others:
+            thread.start()
+        try:
+            count = lane.run()
+        finally:
+            if not once:
+                stop.set()
+            for thread in others:
+                thread.join()
+    return count + lane.elsewhere
+
+
+@dataclass
+class _Lane:
+    """Takes one job after the other; several may do so in threads of one process."""
+
+    workspace: Workspace
+    once: bool
+    stop: threading.Event
+    listener: Listener
+    ended: Callable[[Ended], None]
+    poll_s: float
+    elsewhere: int = 0  # jobs run by `run_apart`
+
+    def run(self) -> int:
+        """Return how many jobs were run until the end."""
+        count, wait_s = 0, self.poll_s
+        while not self.stop.is_set():
             try:
-                job_id = _next(workspace)
+                job_id = _next(self.workspace)
                 if job_id is not None:
-                    ended(run_claimed(workspace, job_id, listener))
+                    self.ended(run_claimed(self.workspace, job_id, self.listener))
                     count += 1
-                elif once:
+                elif self.once:
                     break
                 else:
-                    stop.wait(poll_s)
-                wait_s = poll_s
+                    self.stop.wait(self.poll_s)
+                wait_s = self.poll_s
             except Unavailable as error:
-                if once or error.code not in _PASSING:
+                if self.once or error.code not in _PASSING:
                     raise
-                listener("log", {"en": error.text.en, "zh": error.text.zh})
-                stop.wait(wait_s)
+                self.listener("log", {"en": error.text.en, "zh": error.text.zh})
+                self.stop.wait(wait_s)
                 wait_s = min(2 * wait_s, BACK_OFF_S)
-    return count
+        return count
+
+    def run_apart(self) -> None:
+        """Run in a thread of its own, with connections of its own."""
+        try:
+            self.elsewhere += self.run()
+        finally:
+            unbind()
 
 
 def _next(workspace: Workspace) -> str | None:
@@ -239,10 +275,15 @@ def _fault(workspace: Workspace, row: Job, error: Exception) -> Ended:
 
 
 def _session_of(workspace: Workspace, row: Job) -> Session:
-    """Return the session in which a queued job runs: its actor in its project, as they are now."""
+    """Return the session in which a queued job runs: its actor in its project, as they are now.
+
+    What a token queued runs within the token's limits; Forbidden when the token has ended meanwhile.
+    """
     if row.cancel_requested:
         raise _cancelled()
-    return Session(workspace, row.actor_id, row.actor.is_active, row.project_id)
+    if row.token:
+        return session_of_token(workspace, row.token, row.project_id, is_local=row.is_local)
+    return Session(workspace, row.actor_id, row.actor.is_active, row.project_id, is_local=row.is_local)
 
 
 def plan_of(session: Session, row: Job) -> Plan:

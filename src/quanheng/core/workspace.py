@@ -48,6 +48,18 @@ def open(
     return workspace
 
 
+def opened() -> Workspace:
+    """Return the workspace that this process has open; a server's requests find theirs so."""
+    if _open is None:
+        raise Unavailable(
+            "no workspace is open in this process",
+            "本进程没有打开工作区",
+            hint=("Open one: quanheng.open(FOLDER)", "请先打开：quanheng.open(文件夹)"),
+            code="no_workspace_open",
+        )
+    return _open
+
+
 class Workspace:
     """An open workspace. Verbs and queries are methods: `workspace.corpus.build(sources=[…])`."""
 
