@@ -10,9 +10,10 @@ import pytest
 from calling import count, entries
 
 from evidence import item, put_layers, register
-from quanheng.core import call, clock, collect, permission, uploads
+from quanheng.core import call, clock, collect, jobs, permission, uploads, worker
 from quanheng.core.bundles import export_bundle
 from quanheng.core.fsck import fsck
+from quanheng.core.models import Token
 from quanheng.core.session import Session, token_session
 from quanheng.errors import Conflict, Forbidden, Invalid, Unavailable
 from quanheng.store.verify import verify_bundle
@@ -165,14 +166,36 @@ def test_a_token_makes_no_wider_token(workspace: Any) -> None:
     assert child.scopes == {"read"} and child.token_ends == session.token_ends
 
 
-def test_a_token_queues_nothing(workspace: Any, folder: Path) -> None:
+def test_what_a_token_queues_runs_within_its_limits(workspace: Any, folder: Path) -> None:
     session = token_of(workspace, ["build", "own"])
     data = {"path": str(folder), "title": "t"}
-    with pytest.raises(Forbidden, match="an access token cannot queue") as caught:
-        call.call(session, "files.register", data, detach=True)
-    assert caught.value.code == "token_detach"
+    first, second = (call.call(session, "files.register", data, detach=True).job for _ in range(2))
+    assert worker.run_claimed(workspace, claimed(first)).outcome == "done"
+    Token.objects.update(scopes="read")  # a token is never narrowed; were it, the worker would go by it
+    ended = worker.run_claimed(workspace, claimed(second))
+    assert (ended.outcome, ended.error and ended.error.code) == ("denied", permission.REFUSED)
     assert entries(workspace)[-1]["outcome"] == "denied"
-    assert call.call(session, "files.register", data).digest
+
+
+def test_what_a_revoked_token_queued_is_denied(workspace: Any, folder: Path) -> None:
+    session = token_of(workspace, ["build"])
+    job = call.call(session, "files.register", {"path": str(folder), "title": "t"}, detach=True).job
+    workspace.token.revoke(id=session.token_id)
+    ended = worker.run_claimed(workspace, claimed(job))
+    assert (ended.outcome, ended.error and ended.error.code) == ("denied", "token_ended")
+    last = entries(workspace)[-1]
+    assert (last["job"], last["outcome"], last["code"], last["actor_id"]) == (
+        job,
+        "denied",
+        "token_ended",
+        session.actor_id,
+    )
+
+
+def claimed(job: str) -> str:
+    """Return the job, now leased to this process."""
+    assert jobs.claim(30) == job
+    return job
 
 
 # ---------------------------------------------------------------- the log

@@ -207,18 +207,36 @@ def test_working_takes_the_permission_operate(place: Place, workspace: Any) -> N
         worker.work(reader, once=True)
 
 
-def test_a_token_cannot_queue_a_flow(place: Place, workspace: Any, tmp_path: Path) -> None:
+def queue_flow_by_token(place: Place, workspace: Any, tmp_path: Path, scopes: list[str]) -> tuple[Any, str]:
+    """Return (what token.create answered, id of the flow's job that this token queued)."""
     workspace.user.create(label="builder")
-    workspace.member.grant(label="builder", role="builder")
-    token = workspace.token.create(label="builder", scopes=["build"]).value["token"]
+    workspace.member.grant(label="builder", role="owner")
+    made = workspace.token.create(label="builder", scopes=scopes).value
+    (tmp_path / "x").write_text("x", "utf-8")
     flow = tmp_path / "f.toml"
-    flow.write_text("[[step]]\nid = 'a'\nverb = 'files.register'\nwith = { path = 'x', title = 'y' }\n", "utf-8")
-    limited = place.open(token=token)
-    size = Job.objects.count()
-    with pytest.raises(Forbidden) as caught:
-        limited.flow.run(file=str(flow), detach=True)
-    assert caught.value.code == "token_detach"
-    assert Job.objects.count() == size + 1 and Job.objects.latest("created_at").state == "denied"
+    one = f"[[step]]\nid = 'a'\nverb = 'files.register'\nwith = {{ path = '{tmp_path / 'x'}', title = 'y' }}\n"
+    two = "[[step]]\nid = 'b'\nverb = 'artifact.withdraw'\nwith = { artifact = '@a', reason = 'none' }\n"
+    flow.write_text(one + two, "utf-8")
+    return made, str(place.open(token=made["token"]).flow.run(file=str(flow), detach=True).job)
+
+
+def test_a_flow_that_a_token_queued_runs_within_its_scopes(place: Place, workspace: Any, tmp_path: Path) -> None:
+    _, job = queue_flow_by_token(place, workspace, tmp_path, ["build"])
+    seen: list[worker.Ended] = []
+    assert worker.work(place.open(), once=True, ended=seen.append) == 1
+    [ended] = seen
+    assert (ended.job, ended.outcome, ended.error and ended.error.code) == (job, "failed", "forbidden")
+    assert Artifact.objects.get(kind="files/v1").withdrawn_at is None  # the account owns the project, the token not
+    assert Job.objects.get(verb="artifact.withdraw").state == "denied"
+
+
+def test_a_flow_whose_token_was_revoked_meanwhile_is_denied(place: Place, workspace: Any, tmp_path: Path) -> None:
+    made, job = queue_flow_by_token(place, workspace, tmp_path, ["build"])
+    workspace = place.open()
+    workspace.token.revoke(id=made["id"])
+    worker.work(workspace, once=True)
+    assert [(e["outcome"], e["code"]) for e in entries_of(job)] == [("denied", "token_ended")]
+    assert not Artifact.objects.filter(kind="files/v1").exists()
 
 
 def test_a_queued_flow_with_nothing_to_do_ends_done(workspace: Any, tmp_path: Path) -> None:
