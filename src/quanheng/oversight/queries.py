@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from quanheng import __version__
-from quanheng.core.context import Loaded
 from quanheng.core.inputs import Input, Local, Takes, param
 from quanheng.core.session import Session
 from quanheng.core.verb import query
 from quanheng.errors import Unavailable
 from quanheng.kinds.oversight import Assessment
+from quanheng.oversight import next_steps  # noqa: F401 - registers what the wing suggests to do next
 
 
 class AssessmentShow(Input):
@@ -25,8 +23,13 @@ class AssessmentShow(Input):
 class AssessmentReport(AssessmentShow):
     """Input of assessment.report."""
 
-    to: Annotated[str, Local(reads=False)] = param(..., "HTML file to write", "要写入的 HTML 文件")
+    to: Annotated[str, Local(reads=False)] = param(..., "File to write", "要写入的文件")
     language: Literal["zh", "en"] = param("zh", "zh or en", "zh 或 en")
+    format: Literal["html", "pdf", "docx"] = param(
+        "html",
+        "html, pdf (PDF/A) or docx; the last two need the extra [report]",
+        "html、pdf（PDF/A）或 docx；后两种需安装附加组件 [report]",
+    )
 
 
 class AssessmentBundle(AssessmentShow):
@@ -55,10 +58,12 @@ def assessment_show(session: Session, inp: AssessmentShow) -> Any:
     }
 
 
-@query("assessment.report", help=("Write an assessment as a printable page", "把评估写成可打印的报告"))
+@query("assessment.report", help=("Write an assessment as a page, PDF/A or DOCX", "把评估写成网页、PDF/A 或 DOCX 报告"))
 def assessment_report(session: Session, inp: AssessmentReport) -> Any:
     """Write the report and return its path and size. The log does not change; its head is signed."""
-    data = report_html(session, inp.assessment, inp.language).encode("utf-8")
+    from quanheng.oversight.documents import report_bytes
+
+    data = report_bytes(session, inp.assessment, inp.language, inp.format)
     write_file(Path(inp.to), data)
     return {"path": inp.to, "bytes": len(data)}
 
@@ -74,10 +79,11 @@ def assessment_bundle(session: Session, inp: AssessmentBundle) -> Any:
     """Write the bundle with the report inside and return path, size, fingerprint and root."""
     from quanheng.core.artifacts import load
     from quanheng.core.bundles import export_bundle
+    from quanheng.oversight.documents import report_bytes
 
     digest = load(session, inp.assessment, "assessment").digest
     reports = {
-        f"report.{language}.html": report_html(session, digest, language, bundle_name=Path(inp.to).name).encode("utf-8")
+        f"report.{language}.html": report_bytes(session, digest, language, "html", bundle_name=Path(inp.to).name)
         for language in ("zh", "en")
     }
     made = export_bundle(session, [digest], Path(inp.to), mode="sealed" if inp.sealed else "open", extra=reports)
@@ -109,82 +115,3 @@ def write_file(path: Path, data: bytes) -> None:
             hint=("Check the folder and the free space.", "请检查文件夹权限与剩余空间。"),
             code="not_written",
         ) from error
-
-
-def report_html(session: Session, name: str, language: str, bundle_name: str = "bundle.zip") -> str:
-    """Return the report of an assessment: everything in it comes from artifacts and from a signed checkpoint."""
-    from quanheng.core import keys, log
-    from quanheng.core.artifacts import load
-    from quanheng.core.models import Project
-    from quanheng.kinds import Say
-    from quanheng.oversight.report import Proof, ReportContext, render
-    from quanheng.oversight.rules.packs import load as shipped_pack
-    from quanheng.store import parse_signed
-
-    loaded = load(session, name, "assessment")
-    model = loaded.model
-    assert isinstance(model, Assessment)  # noqa: S101 - the query's Takes has checked the kind
-    found = _evidence(session, loaded)
-    checkpoint = parse_signed(keys.note_for(session, log.size_with([loaded.digest]))).checkpoint
-    seen = _witness(checkpoint.size)
-    proof = Proof(
-        entries=checkpoint.size,
-        root=checkpoint.root.hex(),
-        time=_utc(checkpoint.time),
-        fingerprint=keys.current(session.workspace.folder).fingerprint,
-        witness=Say(en=seen, zh=seen) if seen else None,
-    )
-    packs = found.get("rulepack", [])
-    context = ReportContext(
-        project=Project.objects.get(id=session.project_id).title,
-        report_id=f"QH-{loaded.digest.removeprefix('sha256:')[:12]}",
-        made_on=_utc(checkpoint.time),
-        version=__version__,
-        rulepack=packs[0].kind if packs else shipped_pack(),
-        assessment_digest=loaded.digest,
-        proof=proof,
-        bundle_name=bundle_name,
-        corpus=_first(found, "corpus"),
-        sources=tuple(found.get("source", [])),
-        samples=tuple(found.get("sample", [])),
-        lexicon=_first(found, "lexicon"),
-        banks=tuple(found.get("benchmark", [])),
-        responses=tuple(found.get("responses", [])),
-        model=_first(found, "model"),
-        endpoint=_first(found, "endpoint"),
-    )
-    return render(model, context, language)
-
-
-def _utc(time: str | None) -> str:
-    """Return a time of the log to the second, with its zone, "" for none."""
-    return f"{time[:19].replace('T', ' ')} UTC" if time else ""
-
-
-def _evidence(session: Session, loaded: Loaded) -> dict[str, list[Any]]:
-    """Return the artifacts an assessment was computed from, by kind without version, in the order of its inputs."""
-    from quanheng.core.artifacts import load_digest
-    from quanheng.core.lineage import ancestors
-    from quanheng.oversight.report import Held
-
-    inputs = loaded.made_by["inputs"]
-    direct = [str(item["digest"]) for item in inputs] if isinstance(inputs, list) else []  # type: ignore[index,call-overload]
-    further = [step.digest for step in ancestors(loaded.digest)]
-    found: dict[str, list[Any]] = {}
-    for digest in dict.fromkeys([*direct, *further]):
-        item = load_digest(session, digest)
-        found.setdefault(item.kind.split("/")[0], []).append(Held(item.digest, item.model))
-    return found
-
-
-def _first(found: dict[str, list[Any]], kind: str) -> Any:
-    items: Iterable[Any] = found.get(kind, [])
-    return next(iter(items), None)
-
-
-def _witness(size: int) -> str:
-    """Return who outside has seen a checkpoint of at least this size, "" when nobody has."""
-    from quanheng.core.models import Witness
-
-    row = Witness.objects.filter(checkpoint__size__gte=size).order_by("witnessed_on").first()
-    return f"{row.form} {row.witnessed_on.isoformat()}" if row else ""

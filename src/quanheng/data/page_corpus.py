@@ -1,0 +1,399 @@
+"""A corpus as its page shows it: the funnel, what it is made of, documents kept and dropped, their lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.utils.html import format_html
+
+from quanheng.core import shown
+from quanheng.core.call import ask
+from quanheng.core.pages import View
+from quanheng.core.shown import Shown, Word
+from quanheng.kinds.data import Corpus, SourceShare
+from quanheng.kinds.risks import RISKS
+from quanheng.text.personal_data import LABELS
+
+#: A data card is never longer.
+CARD_BYTES = 1024 * 1024
+SHOWN = 8
+#: Width of the funnel's bars in units of its drawing.
+BAR = 300
+REGIONS = {
+    "domestic": ("domestic", "境内"),
+    "overseas": ("overseas", "境外"),
+    "unknown": ("region unknown", "境内外未知"),
+}
+STEPS = {
+    "read": ("Read", "读入"),
+    "drop": ("Dropped", "剔除"),
+    "mask": ("Personal data masked", "遮盖个人信息"),
+    "filter": ("Content filter", "关键词过滤"),
+    "deduplicate": ("Duplicates removed", "去除重复"),
+}
+REASONS = {
+    "too_short": ("too short", "过短"),
+    "too_long": ("too long", "过长"),
+    "mostly_symbols": ("mostly symbols", "以符号为主"),
+    "not_chinese": ("not Chinese", "非中文"),
+    "repetitive": ("repetitive", "内容重复堆砌"),
+    "duplicate": ("exact duplicate", "完全重复"),
+}
+LOOKS = {
+    **REASONS,
+    "masked": ("personal data masked", "遮盖了个人信息"),
+    "hit": ("terms found", "命中关键词"),
+    "broken": ("unreadable rows", "读不出的行"),
+}
+#: Why a row could not be read.
+BROKEN = {
+    "undecodable": ("cannot be decoded", "无法解码"),
+    "too_large": ("too large", "过大"),
+    "not_json": ("no JSON", "不是有效的 JSON"),
+    "not_an_object": ("no JSON object", "不是 JSON 对象"),
+    "no_text_field": ("no text field", "没有正文字段"),
+    "text_is_not_text": ("the text is no text", "正文不是文本"),
+    "not_csv": ("no CSV", "不是有效的 CSV"),
+    "not_html": ("no page", "不是网页"),
+    "not_parquet": ("no Parquet", "不是 Parquet"),
+    "damaged_parquet": ("damaged Parquet", "Parquet 已损坏"),
+}
+SCRIPTS = {
+    "zh-Hans": ("simplified", "简体"),
+    "zh-Hant": ("traditional", "繁体"),
+    "mixed": ("both forms", "简繁混用"),
+    "zh": ("same in both forms", "简繁同形"),
+    "other": ("other", "其他"),
+}
+
+
+def number_of(text: str) -> int:
+    """Return the number that an address holds, 0 for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def risk_name(risk: str, language: str) -> str:
+    """Return what a risk is called."""
+    name = RISKS[risk].name
+    return name.zh if language == "zh" else name.en
+
+
+def funnel(view: View, model: Corpus) -> dict[str, Any]:
+    """Return every step with what it left and took, in documents and characters, and the widths of its bars."""
+    widest = max((step.documents_before for step in model.funnel), default=0)
+    rows = []
+    for place, step in enumerate(model.funnel):
+        at = f"/funnel/{place}"
+        name = view.say(*STEPS[step.step])
+        if step.reason and step.step == "drop":
+            name += view.say(": ", "：") + view.say(*REASONS[step.reason])
+        less = step.documents_before - step.documents_after
+        fewer = step.characters_before - step.characters_after
+        documents = f"{at}/documents_before - {at}/documents_after"
+        characters = f"{at}/characters_before - {at}/characters_after"
+        rows.append(
+            {
+                "name": name,
+                "documents": shown.count(step.documents_after, f"{at}/documents_after"),
+                "less": _taken(less, documents),
+                "characters": shown.count(step.characters_after, f"{at}/characters_after"),
+                "fewer": _taken(fewer, characters),
+                "width": _px(step.documents_after, widest),
+                "gone": _px(less, widest),
+                "href": _look(step.reason) if step.reason and less else "",
+            }
+        )
+    broken = sum(share.broken_rows for share in model.per_source)
+    places = shown.total(f"/per_source/{place}/broken_rows" for place in range(len(model.per_source)))
+    return {
+        "rows": rows,
+        "broken": shown.count(broken, places) if broken else "",
+        "broken_href": _look("broken"),
+        "recipe": _recipe(view, model),
+    }
+
+
+def _px(part: int, whole: int) -> str:
+    return f"{part / whole * BAR:.1f}" if whole else "0"
+
+
+def _taken(n: int, place: str) -> Any:
+    return format_html("−{}", shown.count(n, place)) if n else ""
+
+
+def _look(reason: str) -> str:
+    return "?" + urlencode({"tab": "samples", "reason": reason})
+
+
+def _recipe(view: View, model: Corpus) -> list[tuple[str, Any]]:
+    """Return the parameters of the build that decide what is dropped."""
+    recipe = model.recipe
+
+    def rate(name: str) -> Any:
+        value = getattr(recipe, name)
+        return shown.limit(value.k, value.n, f"/recipe/{name}/k", f"/recipe/{name}/n")
+
+    return [
+        (view.say("Shortest document", "最短"), _characters(view, recipe.min_characters, "min_characters")),
+        (view.say("Longest document", "最长"), _characters(view, recipe.max_characters, "max_characters")),
+        (view.say("Han among letters, at least", "汉字占字母文字的比例不低于"), rate("min_han")),
+        (view.say("Other Asian scripts, at most", "假名、谚文等不超过"), rate("max_foreign_script")),
+        (view.say("Symbols, at most", "符号不超过"), rate("max_symbols")),
+        (view.say("Repeated pieces, at most", "重复片段不超过"), rate("max_repetition")),
+        (
+            view.say("Duplicates", "去重"),
+            view.say("equal texts after masking", "遮盖后完全相同")
+            if recipe.deduplicate == "exact"
+            else view.say("kept", "不去重"),
+        ),
+    ]
+
+
+def _characters(view: View, n: int, name: str) -> Any:
+    return format_html(view.say("{} characters", "{} 字"), shown.count(n, f"/recipe/{name}"))
+
+
+def composition(view: View, model: Corpus) -> dict[str, Any]:
+    """Return what the corpus is made of."""
+    n = model.totals.documents
+    whole = "/totals/documents"
+    masked = sum(model.personal_data.values())
+    filtered = model.filtered
+    reasons = [reason for reason in REASONS if any(reason in share.dropped for share in model.per_source)]
+    return {
+        "n": shown.count(n, whole),
+        "reasons": [view.say(*REASONS[reason]) for reason in reasons],
+        "sources": [_share(view, share, place, model, reasons) for place, share in enumerate(model.per_source)],
+        "scripts": [
+            {
+                "name": view.say(*SCRIPTS.get(name, (name, name))),
+                "k": shown.count(k, f"/language/{name}"),
+                "share": shown.share(k, n, f"/language/{name}", whole),
+                "width": _px(k, n),
+            }
+            for name, k in sorted(model.language.items(), key=lambda item: -item[1])
+        ],
+        "encodings": [
+            {"name": name, "k": shown.count(k, f"/encodings/{name}")} for name, k in sorted(model.encodings.items())
+        ],
+        "personal": [
+            {
+                "name": LABELS[name] if view.language == "zh" else name.replace("_", " "),
+                "k": shown.count(k, f"/personal_data/{name}"),
+            }
+            for name, k in sorted(model.personal_data.items(), key=lambda item: -item[1])
+        ],
+        "masked": shown.count(masked, shown.total(f"/personal_data/{name}" for name in model.personal_data))
+        if masked
+        else "",
+        "masked_documents": shown.count(model.masked_documents, "/masked_documents"),
+        "lexicon": filtered.lexicon or "",
+        "terms": shown.count(filtered.lexicon_terms, "/filtered/lexicon_terms"),
+        "hits": shown.count(filtered.lexicon_hits, "/filtered/lexicon_hits"),
+        "hit": shown.count(filtered.documents_hit, "/filtered/documents_hit"),
+        "review": shown.count(filtered.documents_for_review, "/filtered/documents_for_review"),
+        "filtered": shown.count(filtered.documents_filtered, "/filtered/documents_filtered"),
+        "per_risk": [
+            {"id": risk, "name": risk_name(risk, view.language), "k": shown.count(k, f"/filtered/per_risk/{risk}")}
+            for risk, k in sorted(filtered.per_risk.items(), key=lambda item: -item[1])
+        ],
+    }
+
+
+def _share(view: View, share: SourceShare, place: int, model: Corpus, reasons: Sequence[str]) -> dict[str, Any]:
+    at = f"/per_source/{place}"
+    kept, read = f"{at}/documents_kept", f"{at}/documents_read"
+    dropped = {str(reason): n for reason, n in share.dropped.items()}
+    return {
+        "href": f"/p/{view.project}/a/{share.source}",
+        "title": shown.quote(share.title, f"{at}/title"),
+        "read": shown.count(share.documents_read, read),
+        "kept": shown.count(share.documents_kept, kept),
+        "share": shown.share(share.documents_kept, share.documents_read, kept, read, places=1),
+        "of_all": shown.share(share.documents_kept, model.totals.documents, kept, "/totals/documents", places=1),
+        "characters": shown.count(share.characters_kept, f"{at}/characters_kept"),
+        "dropped": [
+            {
+                "n": shown.count(dropped.get(reason, 0), f"{at}/dropped/{reason}"),
+                "href": "?" + urlencode({"tab": "samples", "reason": reason, "source": share.source})
+                if dropped.get(reason)
+                else "",
+                "name": view.say(*REASONS[reason]),
+            }
+            for reason in reasons
+        ],
+        "broken": shown.count(share.broken_rows, f"{at}/broken_rows"),
+        "region": view.say(*REGIONS[share.region]),
+        "clear": Word(view.say("clear", "明确"), "ok")
+        if share.licence_clear
+        else Word(view.say("unclear", "不明"), "no"),
+    }
+
+
+def clear(view: View, value: bool) -> Word:
+    """Return whether a licence is clear, as a word."""
+    return Word(view.say("clear", "明确"), "ok") if value else Word(view.say("unclear", "不明"), "no")
+
+
+def samples(view: View, model: Corpus) -> dict[str, Any]:
+    """Return documents that were kept on one side, and on the other those that were dropped, masked or hit."""
+    if view.query.get("document", "").isdigit():
+        return _document(view, model)
+    counts = _how_many(model)
+    reasons = [reason for reason in LOOKS if counts[reason][0]]
+    reason = view.query.get("reason", "")
+    reason = reason if reason in reasons else next(iter(reasons), "")
+    sources = {share.source: share.title for share in model.per_source}
+    source = view.query.get("source", "")
+    source = source if source in sources else ""
+    seed = number_of(view.query.get("seed", ""))
+    asked = {"corpus": view.artifact.digest, "source": source, "seed": seed, "limit": SHOWN}
+    found = ask(view.session, "corpus.samples", {**asked, "reason": reason or "kept", "beside": True})
+    base = {"tab": "samples", "reason": reason, "source": source}
+    return {
+        "seed": seed,
+        "reason": reason,
+        "reasons": [
+            {
+                "slug": name,
+                "href": "?" + urlencode({**base, "reason": name}),
+                "title": view.say(*LOOKS[name]),
+                "n": shown.count(*counts[name]),
+                "on": name == reason,
+            }
+            for name in reasons
+        ],
+        "sources": [{"digest": digest, "title": title, "on": digest == source} for digest, title in sources.items()],
+        "chosen": view.say(*LOOKS[reason]) if reason else "",
+        "kept": [_row(view, row, model) for row in found["kept"]],
+        "other": [_row(view, row, model) for row in found["rows"]] if reason else [],
+        "excerpts": reason in REASONS or reason == "broken",
+        "again": "?" + urlencode({**base, "seed": seed + 1}),
+        "source": source,
+    }
+
+
+def _how_many(model: Corpus) -> dict[str, tuple[int, str]]:
+    """Return how many documents or rows there are to look at, and where that number stands."""
+    shares = range(len(model.per_source))
+    found = {
+        reason: (
+            sum(share.dropped.get(reason, 0) for share in model.per_source),  # type: ignore[call-overload]
+            shown.total(f"/per_source/{place}/dropped/{reason}" for place in shares),
+        )
+        for reason in REASONS
+    }
+    broken = sum(share.broken_rows for share in model.per_source)
+    return {
+        **found,
+        "masked": (model.masked_documents, "/masked_documents"),
+        "hit": (model.filtered.documents_hit, "/filtered/documents_hit"),
+        "broken": (broken, shown.total(f"/per_source/{place}/broken_rows" for place in shares)),
+    }
+
+
+def title_of(model: Corpus, source: str, artifact: str = "") -> Shown | str:
+    """Return the title of a source of the corpus. artifact: the corpus, where the page is about another."""
+    found = next(((place, share) for place, share in enumerate(model.per_source) if share.source == source), None)
+    return shown.quote(found[1].title, f"/per_source/{found[0]}/title", artifact) if found else source
+
+
+def _row(view: View, row: Mapping[str, Any], model: Corpus, *, whole: bool = False) -> dict[str, Any]:
+    """Return one document or excerpt with its highlights."""
+    spans = [
+        *((start, end, "") for start, end, _ in row["hits"]),
+        *((start, end, "soft") for start, end in row["masked"]),
+        *((start, end, "soft") for start, end in row["repeated"]),
+    ]
+    text, index = row["text"], row["index"]
+    return {
+        "id": row["id"],
+        "title": title_of(model, row["source"]),
+        "text": shown.passage(text, _place(row), spans=spans, width=0 if whole else shown.PASSAGE),
+        "cut": index is not None and len(text) > shown.PASSAGE and not whole,
+        "href": "?" + urlencode({"tab": "samples", "document": index}) if index is not None else "",
+        "problem": view.say(*BROKEN.get(row["reason"], (row["reason"], row["reason"]))) if "file" in row else "",
+        "risks": [{"id": risk, "name": risk_name(risk, view.language)} for risk in row["risks"] if risk in RISKS],
+        "flags": [view.say(*SCRIPTS[flag]) for flag in row["flags"] if flag in SCRIPTS],
+    }
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    if row["index"] is not None:
+        return shown.where("data/*", id=row["id"]) + "#text"
+    if "file" in row:
+        return shown.where("rejected.jsonl", source=row["source"], file=row["file"], row=row["row"]) + "#excerpt"
+    return shown.where("decisions/*", id=row["id"], decision="drop") + "#excerpt"
+
+
+def _document(view: View, model: Corpus) -> dict[str, Any]:
+    """Return one document whole."""
+    index = number_of(view.query["document"])
+    row = ask(view.session, "corpus.document", {"corpus": view.artifact.digest, "index": index})
+    n = len(row["text"])
+    place = shown.where("data/*", id=row["id"]) + "#characters"
+    return {
+        "document": _row(view, row, model, whole=True),
+        "characters": shown.count(n, place),
+        "source_href": f"/p/{view.project}/a/{row['source']}",
+        "before": "?" + urlencode({"tab": "samples", "document": index - 1}) if index else "",
+        "next": "?" + urlencode({"tab": "samples", "document": index + 1}),
+        "text_digest": row.get("text_digest", ""),
+    }
+
+
+#: The drawing of lengths: width of a bar's field and height of the highest bar.
+STEP, HEIGHT = 46, 140
+
+
+def lengths(view: View) -> dict[str, Any]:
+    """Return documents by length as bars and as a table, and the quantiles."""
+    found = ask(view.session, "corpus.histogram", {"corpus": view.artifact.digest})
+    n = found["documents"]
+    highest = max((part["documents"] for part in found["bins"]), default=0)
+    bins = []
+    for place, part in enumerate(found["bins"]):
+        height = part["documents"] / highest * HEIGHT if highest else 0
+        where = shown.where("data/*", characters=f"{part['low']}..{part['high']}")
+        bins.append(
+            {
+                "low": f"{part['low']:,}",
+                "range": _range(part["low"], part["high"]),
+                "documents": shown.count(part["documents"], where),
+                "share": shown.share(part["documents"], n, where, "data/*"),
+                "characters": shown.count(part["characters"], where + "#sum(characters)"),
+                "x": place * STEP,
+                "middle": place * STEP + STEP // 2 - 3,
+                "y": f"{HEIGHT - height:.1f}",
+                "height": f"{height:.1f}",
+            }
+        )
+    return {
+        "n": shown.count(n, "data/*"),
+        "characters": shown.count(found["characters"], "data/*#sum(characters)"),
+        "bins": bins,
+        "width": len(bins) * STEP,
+        "quantiles": [_quantile(view, part) for part in found["quantiles"]],
+    }
+
+
+def _range(low: int, high: int) -> Shown:
+    """Return a range of lengths; it is ours, not measured."""
+    text = f"{low:,}" if low == high else f"{low:,}–{high:,}"
+    return Shown(text, f'<span class="range">{text}</span>')
+
+
+QUANTILES = {
+    (0, 1): ("shortest", "最短"),
+    (1, 1): ("longest", "最长"),
+    (50, 100): ("median", "中位数"),
+}
+
+
+def _quantile(view: View, part: Mapping[str, int]) -> dict[str, Any]:
+    k, n = part["k"], part["n"]
+    name = QUANTILES.get((k, n))
+    words = view.say(*name) if name else view.say(f"{k} % are at most", f"{k}% 不超过")
+    return {"name": words, "characters": shown.count(part["characters"], f"data/*#quantile({k}/{n})")}

@@ -1,0 +1,337 @@
+"""What the pages of the data wing show, as queries: documents of a corpus, their lengths, samples, sources as read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+from typing import Annotated, Any, Literal, cast
+
+from quanheng.core import bounded
+from quanheng.core.artifacts import load, load_digest
+from quanheng.core.context import Loaded
+from quanheng.core.inputs import Input, Takes, param
+from quanheng.core.layer_rows import layer_rows
+from quanheng.core.session import Session
+from quanheng.core.verb import query
+from quanheng.errors import Conflict, NotFound
+from quanheng.kinds.base import Model
+from quanheng.kinds.data import Corpus, Sample, SampleItem, Source
+from quanheng.store import JSON
+
+#: A sample page shows so many at most.
+MOST = 200
+#: What `corpus.samples` can be asked for: kept documents, all or those with a finding; dropped ones; unreadable rows.
+Reason = Literal[
+    "kept",
+    "masked",
+    "hit",
+    "too_short",
+    "too_long",
+    "mostly_symbols",
+    "not_chinese",
+    "repetitive",
+    "duplicate",
+    "broken",
+]
+FLAGS: dict[str, tuple[str, ...]] = {"kept": (), "masked": ("masked",), "hit": ("hit", "review")}
+
+
+class Rejected(Model):
+    """One line of a corpus' rejected.jsonl: a row that could not be read."""
+
+    source: str
+    file: str
+    row: str
+    reason: str
+    excerpt: str
+    byte: int | None = None
+
+
+class OneCorpus(Input):
+    """Names a corpus."""
+
+    corpus: Annotated[str, Takes("corpus")] = param(..., "Corpus", "训练数据（语料）")
+
+
+class CorpusSamples(OneCorpus):
+    """Input of corpus.samples."""
+
+    reason: Reason = param(
+        "kept",
+        "What to show: kept, masked, hit, a reason for dropping, or broken",
+        "看什么：kept 保留的、masked 有遮盖的、hit 命中关键词的、某一剔除原因，或 broken 读不出的",
+    )
+    source: str = param("", "Only of this source (its digest)", "只看该来源的（写摘要）")
+    seed: int = param(0, "Another seed shows others", "换一个种子看另一些", ge=0, le=2**31)
+    limit: int = param(10, "At most so many (1 to 200)", "最多多少条（1 至 200）", ge=1, le=MOST)
+    beside: bool = param(False, "Also some that were kept, to compare", "同时给出一些保留的文档，供对照")
+
+
+def corpus_of(session: Session, name: str) -> tuple[Loaded, Corpus]:
+    """Return the corpus that `name` names, with its model."""
+    loaded = load(session, name, "corpus")
+    assert isinstance(loaded.model, Corpus)  # noqa: S101 - load has checked the kind
+    return loaded, loaded.model
+
+
+@query("corpus.samples", help=("Show some documents of a corpus, kept or dropped", "抽看语料中保留或剔除的文档"))
+def corpus_samples(session: Session, inp: CorpusSamples) -> Any:
+    """Return a few documents with why they stand there and what to highlight; the same for the same seed.
+
+    `population`: how many there are. Of kept documents `index` is the row in the corpus and `text` is whole; of others
+    `text` is the excerpt that was kept. `kept`: kept documents beside them, where they were asked for.
+    """
+    loaded, model = corpus_of(session, inp.corpus)
+    titles = {share.source: share.title for share in model.per_source}
+    if inp.source and inp.source not in titles:
+        raise NotFound(
+            f"{inp.source[:80]!r} is not a source of this corpus",
+            f"{inp.source[:80]!r} 不是该语料的来源",
+            hint=("Its sources: " + ", ".join(titles), "它的来源：" + "、".join(titles)),
+            code="no_such_source",
+        )
+    draws = [] if inp.reason == "broken" else [_draw(session, loaded, inp, inp.reason)]
+    if inp.beside:
+        draws.append(_draw(session, loaded, inp, "kept"))
+    found: list[Any] = json.loads(_sampled(json.dumps({"draws": draws}, sort_keys=True))) if draws else []
+    kept = documents(loaded, found.pop()["rows"]) if inp.beside else []
+    population, rows = _broken(loaded, inp) if inp.reason == "broken" else _rows(loaded, inp.reason, found[0])
+
+    def titled(some: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**row, "title": titles.get(str(row["source"]), "")} for row in some]
+
+    return {
+        "digest": loaded.digest,
+        "reason": inp.reason,
+        "seed": inp.seed,
+        "population": population,
+        "rows": titled(rows),
+        "kept": titled(kept),
+    }
+
+
+@lru_cache(maxsize=64)
+def _sampled(task: str) -> str:
+    """Return the draws of a task as JSON: its files are named by their content, so the same task has the same answer.
+
+    Kept in memory only: what is withdrawn is refused before anybody asks here, and leaves no copy on disk.
+    """
+    return json.dumps(bounded.run("quanheng.data.corpus.look:sampled", json.loads(task)))
+
+
+def _draw(session: Session, loaded: Loaded, inp: CorpusSamples, reason: str) -> dict[str, Any]:
+    """Return the task of one draw, as `data.corpus.look` takes it."""
+    dropped = reason not in FLAGS
+    files = layer_files(session, loaded, "decisions" if dropped else "data")
+    more = {"reason": reason} if dropped else {"flags": list(FLAGS[reason])}
+    return {"files": files, "dropped": dropped, "seed": inp.seed, "n": inp.limit, "source": inp.source, **more}
+
+
+def _rows(loaded: Loaded, reason: str, drawn: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
+    if reason in FLAGS:
+        return drawn["population"], documents(loaded, drawn["rows"])
+    return drawn["population"], [_dropped(row) for row in drawn["rows"]]
+
+
+def shards(loaded: Loaded, folder: str) -> list[str]:
+    """Return the titles of the Parquet layers of one folder of a corpus, in order."""
+    return sorted(layer.title for layer in loaded.layers if layer.title.startswith(folder + "/"))
+
+
+def layer_files(session: Session, loaded: Loaded, folder: str) -> list[list[str]]:
+    """Return [title, path] of the Parquet layers of one folder; Conflict or NotFound when one is not in the store."""
+    objects = session.workspace.objects
+    layers = [loaded.layer(title) for title in shards(loaded, folder)]
+    for layer in layers:
+        if layer.is_external and not objects.exists(layer.digest):
+            raise Conflict(
+                f"the layer {layer.title} lies outside of this workspace",
+                f"数据层 {layer.title} 存放在本工作区之外",
+                hint=(f"Fetch it there: {layer.urls[0]}", f"请从该地址获取：{layer.urls[0]}"),
+                code="layer_elsewhere",
+            )
+        objects.size(layer.digest)  # NotFound, by its digest, when it is gone
+    return [[layer.title, str(objects.path(layer.digest))] for layer in layers]
+
+
+def look_at(session: Session, loaded: Loaded, function: str, **task: Any) -> Any:
+    """Return what a function of `data.corpus.look` answers over the data shards, from a child with limits."""
+    files = layer_files(session, loaded, "data")
+    return bounded.run(f"quanheng.data.corpus.look:{function}", cast(JSON, {"files": files, **task}))
+
+
+def documents(loaded: Loaded, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return kept documents as rows, each with its hits and the places where personal data was masked."""
+    from quanheng.data.corpus import look
+
+    flagged = {row["id"] for row in rows if {"hit", "review"} & set(row["flags"])}
+    found = layer_rows(loaded, "filter.jsonl", look.Hits) if flagged else ()
+    hits = {row.id: row for row in found if row.id in flagged}
+    return [
+        {
+            **_bare(row["id"], row["source"], "kept", row["text"]),
+            "index": row["index"],
+            "flags": row["flags"],
+            "risks": sorted(hits[row["id"]].risks) if row["id"] in hits else [],
+            "hits": [list(span) for span in hits[row["id"]].spans] if row["id"] in hits else [],
+            "masked": [list(span) for span in look.placeholders(row["text"])] if "masked" in row["flags"] else [],
+        }
+        for row in rows
+    ]
+
+
+def _dropped(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a decision as a row, with what to highlight in its excerpt."""
+    from quanheng.data.corpus import look
+
+    text = row["excerpt"]
+    return {
+        **_bare(row["id"], row["source"], row["reason"], text),
+        "masked": [list(span) for span in look.placeholders(text)],
+        "repeated": [list(span) for span in look.repeated(text)] if row["reason"] == "repetitive" else [],
+    }
+
+
+def _bare(id: str, source: str, reason: str, text: str) -> dict[str, Any]:
+    lists: dict[str, Any] = {"flags": [], "risks": [], "hits": [], "masked": [], "repeated": []}
+    return {"id": id, "index": None, "source": source, "reason": reason, "text": text, **lists}
+
+
+def _broken(loaded: Loaded, inp: CorpusSamples) -> tuple[int, list[dict[str, Any]]]:
+    """Return rows that could not be read; read twice, so that a long list is never held."""
+    from quanheng.stats import draw
+
+    def matching() -> Iterator[Rejected]:
+        return (row for row in layer_rows(loaded, "rejected.jsonl", Rejected) if inp.source in ("", row.source))
+
+    population = sum(1 for _ in matching())
+    if not population:
+        return 0, []
+    picked = set(draw(f"quanheng broken {inp.seed}", population, min(inp.limit, population)))
+    rows = [
+        {**_bare(f"{row.file}:{row.row}", row.source, row.reason, row.excerpt), "file": row.file, "row": row.row}
+        for place, row in enumerate(matching())
+        if place in picked
+    ]
+    return population, rows
+
+
+class CorpusDocument(OneCorpus):
+    """Input of corpus.document."""
+
+    index: int = param(..., "Row of the document, from 0", "文档所在行，从 0 起", ge=0)
+
+
+@query("corpus.document", help=("Show one document of a corpus whole", "查看语料中的一篇文档全文"))
+def corpus_document(session: Session, inp: CorpusDocument) -> Any:
+    """Return the document in one row of the corpus, whole, with its hits and masked places."""
+    loaded, model = corpus_of(session, inp.corpus)
+    if inp.index >= model.totals.documents:
+        raise NotFound(
+            f"the corpus has only {model.totals.documents} documents",
+            f"该语料只有 {model.totals.documents} 篇文档",
+            hint=("Rows count from 0.", "行号从 0 起。"),
+            code="no_such_document",
+        )
+    (row,) = documents(loaded, [look_at(session, loaded, "opened", index=inp.index)])
+    titles = {share.source: share.title for share in model.per_source}
+    return {**row, "digest": loaded.digest, "title": titles.get(row["source"], "")}
+
+
+@query("corpus.histogram", help=("Show how long the documents of a corpus are", "查看语料的文档长度分布"))
+def corpus_histogram(session: Session, inp: OneCorpus) -> Any:
+    """Return documents per length and quantiles, counted over all of them once and then kept in the cache."""
+    from quanheng.data.corpus import look
+    from quanheng.store import cache_key, canonical_json
+
+    loaded, _ = corpus_of(session, inp.corpus)
+    titles = shards(loaded, "data")
+    workspace = session.workspace
+    key = cache_key({"corpus.histogram": look.VERSION, "shards": [loaded.layer(title).digest for title in titles]})
+    digest = workspace.cache.get(key)
+    if digest is None:
+        found = look_at(session, loaded, "measured")
+        digest = workspace.objects.put_bytes(canonical_json(found)).digest
+        workspace.cache.set(key, digest)
+    with workspace.objects.open(digest) as stream:
+        kept = json.loads(stream.read())
+    return {"digest": loaded.digest, **kept}
+
+
+class SampleItems(Input):
+    """Input of sample.items."""
+
+    sample: Annotated[str, Takes("sample")] = param(..., "Sample", "样本")
+    source: str = param("", "Only of this source (its digest)", "只看该来源的（写摘要）")
+    after: int = param(0, "Pass over so many items", "跳过前多少条", ge=0)
+    limit: int = param(20, "At most so many (1 to 200)", "最多多少条（1 至 200）", ge=1, le=MOST)
+
+
+@query("sample.items", help=("Show the items of a sample", "查看样本中的条目"))
+def sample_items(session: Session, inp: SampleItems) -> Any:
+    """Return items of a sample in order, with the title of each one's source, and where the next page begins."""
+    loaded = load(session, inp.sample, "sample")
+    assert isinstance(loaded.model, Sample)  # noqa: S101 - load has checked the kind
+    titles = source_titles(session, loaded)
+    found = (row for row in layer_rows(loaded, "items.jsonl", SampleItem) if inp.source in ("", row.source))
+    rows = list(islice(found, inp.after, inp.after + inp.limit + 1))
+    return {
+        "digest": loaded.digest,
+        "corpus": input_of(loaded, "corpus"),
+        "titles": titles,
+        "rows": [{**row.model_dump(mode="json"), "title": titles.get(row.source, "")} for row in rows[: inp.limit]],
+        "next": inp.after + inp.limit if len(rows) > inp.limit else None,
+    }
+
+
+def input_of(loaded: Loaded, role: str) -> str:
+    """Return the digest of the artifact that `loaded` was made from in this role, "" when there is none."""
+    inputs = loaded.made_by.get("inputs")
+    found = [item for item in inputs if isinstance(item, dict)] if isinstance(inputs, list) else []
+    return next((str(item["digest"]) for item in found if item["role"] == role), "")
+
+
+def source_titles(session: Session, sample: Loaded) -> dict[str, str]:
+    """Return the titles of the sources of a sample's corpus, by digest; none where it was not made from a corpus."""
+    corpus = input_of(sample, "corpus")
+    model = load_digest(session, corpus).model if corpus else None
+    return {share.source: share.title for share in model.per_source} if isinstance(model, Corpus) else {}
+
+
+class SourceSamples(Input):
+    """Input of source.samples."""
+
+    source: Annotated[str, Takes("source")] = param(..., "Source", "来源")
+    limit: int = param(5, "At most so many of each file (1 to 50)", "每个文件最多多少条（1 至 50）", ge=1, le=50)
+    files: int = param(3, "Of so many files at most (1 to 20)", "最多看多少个文件（1 至 20）", ge=1, le=20)
+
+
+@query("source.samples", help=("Show the first documents of a source, as read", "查看来源中最先读到的文档"))
+def source_samples(session: Session, inp: SourceSamples) -> Any:
+    """Return the first documents of the first files, as excerpts with personal data masked.
+
+    A file that lies outside of the workspace is not fetched for this: its `state` is "elsewhere".
+    """
+    loaded = load(session, inp.source, "source")
+    model = loaded.model
+    assert isinstance(model, Source)  # noqa: S101 - load has checked the kind
+    objects = session.workspace.objects
+    known = model.files[: inp.files]
+    here = {file.title: objects.exists(loaded.layer(file.title).digest) for file in known}
+    files = [
+        [file.title, str(objects.path(loaded.layer(file.title).digest)), file.format]
+        for file in known
+        if here[file.title]
+    ]
+    task = {"files": files, "reading": model.reading.model_dump(mode="json"), "n": inp.limit}
+    read = bounded.run("quanheng.data.corpus.look:read_first", cast(JSON, task)) if files else {}
+    return {
+        "digest": loaded.digest,
+        "files": [
+            {"file": file.title, "state": "read" if here[file.title] else "elsewhere", "rows": read.get(file.title, [])}
+            for file in known
+        ],
+        "of": len(model.files),
+    }

@@ -1,0 +1,200 @@
+"""The pages of corpora, samples, commitments and keyword libraries: counts, and documents to look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import wing_demo
+from wing_demo import HOSTILE, LONG, Element, browser, page
+
+from databases import Templates
+
+
+@pytest.fixture(scope="module")
+def demo(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    yield from wing_demo.opened(templates, tmp_path_factory.mktemp("corpus"))
+
+
+def at(demo: Any, name: str, query: str = "") -> str:
+    return f"/p/main/a/{demo.artifact.find(artifact=name)['digest']}{query}"
+
+
+def said(element: Element) -> str:
+    return " ".join(element.text.split())
+
+
+def of_extra(demo: Any) -> list[dict[str, Any]]:
+    """Return all documents kept of the source with odd lines."""
+    source = demo.artifact.find(artifact="source:extra")["digest"]
+    return list(demo.corpus.samples(corpus="demo", source=source, limit=200)["rows"])
+
+
+def config(demo: Any, name: str) -> dict[str, Any]:
+    return dict(demo.artifact.show(artifact=name)["config"])
+
+
+def test_how_much_was_kept_comes_first(demo: Any) -> None:
+    model = config(demo, "corpus:demo")
+    kept, read = model["totals"]["documents"], model["funnel"][0]["documents_after"]
+    for language, word in (("zh", f"{kept} 条"), ("en", f"{kept} documents")):
+        tree = page(browser(demo, language), at(demo, "corpus:demo"))
+        [bar] = tree.find("div", class_="verdict")
+        assert said(bar.find(class_="word")[0]) == word and str(read) in said(bar)
+        assert "/p/main/do/sample/commit" in bar.find("a")[0].attributes["href"]
+
+
+def test_the_funnel(demo: Any) -> None:
+    tree = page(browser(demo), at(demo, "corpus:demo"))
+    model = config(demo, "corpus:demo")
+    rows = [tr for tr in tree.find("tr") if "data-row" in tr.attributes]
+    assert len(rows) == len(model["funnel"])
+    for row, step in zip(rows, model["funnel"], strict=True):
+        less = step["documents_before"] - step["documents_after"]
+        assert f"{step['documents_after']:,}" in said(row) and (f"−{less:,}" in said(row)) == bool(less)
+        widths = [float(rect.attributes["width"]) for rect in row.find("rect")]
+        assert abs(widths[0] - 300 * step["documents_after"] / model["funnel"][0]["documents_before"]) < 0.1
+        links = [a.attributes["href"] for a in row.find("a")]
+        assert links == ([f"?tab=samples&reason={step['reason']}"] if step["reason"] and less else [])
+    assert "逐条计数，非抽样" in said(tree) and "1,000,000 字" in said(tree)
+
+
+def test_what_it_is_made_of(demo: Any) -> None:
+    model = config(demo, "corpus:demo")
+    for language, words in (
+        ("zh", ("手机号", "简体", "各风险的关键词命中")),
+        ("en", ("mobile", "simplified", "Filter hits")),
+    ):
+        tree = page(browser(demo, language), at(demo, "corpus:demo", "?tab=composition"))
+        text = said(tree)
+        assert all(word in text for word in words) and HOSTILE in text
+        for share in model["per_source"]:
+            assert f"{share['documents_kept']:,}" in text
+    assert "A.1.f" in text
+
+
+def test_kept_beside_dropped(demo: Any) -> None:
+    client = browser(demo)
+    model = config(demo, "corpus:demo")
+    tree = page(client, at(demo, "corpus:demo", "?tab=samples&reason=repetitive"))
+    kept, other = tree.find("div", class_="pair")[0].find("section")
+    assert len(kept.find("article")) == 8 and "保留" in said(kept) and "内容重复堆砌" in said(other)
+    assert other.find("mark", class_="soft")
+    masked = page(client, at(demo, "corpus:demo", "?tab=samples&reason=masked"))
+    marks = {mark.text for mark in masked.find("mark", class_="soft")}
+    assert marks == {"〔手机号〕", "〔电子邮箱〕"} and "13812345678" not in masked.text
+    hit = page(client, at(demo, "corpus:demo", "?tab=samples&reason=hit"))
+    assert [mark.text for mark in hit.find("mark")] == ["色情服务"] and "宣扬暴力、淫秽色情" in said(hit)
+    broken = page(client, at(demo, "corpus:demo", "?tab=samples&reason=broken"))
+    assert "不是有效的 JSON" in said(broken)
+    sources = [share["source"] for share in model["per_source"] if share["dropped"].get("too_short")]
+    tree = page(client, at(demo, "corpus:demo", f"?tab=samples&reason=too_short&source={sources[0]}"))
+    assert "短" in [said(p) for p in tree.find("p", class_="body")]
+
+
+def test_another_seed_shows_others_and_the_same_seed_the_same(demo: Any) -> None:
+    client = browser(demo)
+
+    def texts(query: str) -> list[str]:
+        tree = page(client, at(demo, "corpus:demo", query))
+        return [said(article) for article in tree.find("div", class_="pair")[0].find("section")[0].find("article")]
+
+    first = texts("?tab=samples&seed=1")
+    assert first == texts("?tab=samples&seed=1") != texts("?tab=samples&seed=2")
+    tree = page(client, at(demo, "corpus:demo", "?tab=samples&seed=1"))
+    assert any("seed=2" in a.attributes["href"] for a in tree.find("a", class_="btn"))
+
+
+def test_one_document_whole(demo: Any) -> None:
+    client = browser(demo)
+    found = next(row for row in of_extra(demo) if row["text"] == LONG)
+    tree = page(client, at(demo, "corpus:demo", f"?tab=samples&document={found['index']}"))
+    [text] = tree.find("pre", class_="text")
+    assert text.text == LONG and f"{len(LONG):,}" in said(tree)
+    last = config(demo, "corpus:demo")["totals"]["documents"]
+    beyond = page(client, at(demo, "corpus:demo", f"?tab=samples&document={last}"))
+    assert "只有" in said(beyond.find(class_="problem")[0])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?tab=samples&reason=%3Cscript%3E",
+        "?tab=samples&seed=abc",
+        "?tab=samples&source=sha256:x",
+        "?tab=samples&document=x",
+    ],
+)
+def test_bad_addresses_show_something_useful(demo: Any, query: str) -> None:
+    tree = page(browser(demo), at(demo, "corpus:demo", query))
+    assert tree.find("div", class_="pair") and not tree.find(class_="problem")
+
+
+def test_documents_are_only_text(demo: Any) -> None:
+    found = next(row for row in of_extra(demo) if HOSTILE in row["text"])
+    tree = page(browser(demo), at(demo, "corpus:demo", f"?tab=samples&document={found['index']}"))
+    assert HOSTILE in tree.find("pre", class_="text")[0].text
+
+
+def test_lengths(demo: Any) -> None:
+    found = demo.corpus.histogram(corpus="demo")
+    for language, words in (("zh", ("中位数", "最长", "按长度")), ("en", ("median", "longest", "By length"))):
+        tree = page(browser(demo, language), at(demo, "corpus:demo", "?tab=lengths"))
+        assert all(word in said(tree) for word in words)
+        [svg] = tree.find("svg", class_="lengths")
+        assert len(svg.find("rect")) == len(found["bins"])
+        highest = max(part["documents"] for part in found["bins"])
+        for rect, part in zip(svg.find("rect"), found["bins"], strict=True):
+            assert abs(float(rect.attributes["height"]) - 140 * part["documents"] / highest) < 0.1
+
+
+def test_the_card_in_both_languages(demo: Any) -> None:
+    for language, title in (("zh", "# 训练数据说明"), ("en", "# Data card")):
+        tree = page(browser(demo, language), at(demo, "corpus:demo", "?tab=card"))
+        with demo.load("corpus:demo").open_layer(f"card.{language}.md") as stream:
+            text = stream.read().decode()
+        assert tree.find("pre", class_="text")[0].text == text and text.startswith(title)
+
+
+def test_samples_and_their_commitments(demo: Any) -> None:
+    client = browser(demo)
+    tree = page(client, at(demo, "sample:manual"))
+    assert said(tree.find(class_="word")[0]) == "自行抽取" and len(tree.find("article", class_="item")) == 20
+    [follow] = tree.find("a", rel="next")
+    assert page(client, at(demo, "sample:manual", follow.attributes["href"])).find("a", rel="prev")
+    source = config(demo, "corpus:demo")["per_source"][0]["source"]
+    some = page(client, at(demo, "sample:manual", f"?tab=items&source={source}"))
+    assert {said(p.find("span")[0]) for p in some.find("p", class_="small") if p.find("span")} <= {"来源 one"}
+    assert "第几次" in said(page(client, at(demo, "sample:again"))) and "Self-drawn" in said(
+        page(browser(demo, "en"), at(demo, "sample:again"))
+    )
+    promise = page(client, at(demo, "sample_commitment:again"))
+    assert said(promise.find(class_="word")[0]) == "已承诺" and said(promise.find("h1")[0]) == "抽样承诺：人工抽检"
+    assert "/do/sample/draw" in promise.find("div", class_="verdict")[0].find("a")[0].attributes["href"]
+
+
+def test_keyword_libraries(demo: Any) -> None:
+    client = browser(demo)
+    tree = page(client, at(demo, "lexicon:example"))
+    model = config(demo, "lexicon:example")
+    assert said(tree.find(class_="word")[0]) == f"{model['terms']} 个词" and "色情服务" in said(tree)
+    risk = next(iter(model["per_risk"]))
+    some = page(client, at(demo, "lexicon:example", f"?tab=terms&risk={risk}"))
+    assert len([tr for tr in some.find("tr") if "data-row" in tr.attributes]) == model["per_risk"][risk]
+    assert page(client, at(demo, "lexicon:example", "?tab=terms&risk=%3Cscript%3E&after=zz"))
+    assert "Owned by" in said(page(browser(demo, "en"), at(demo, "lexicon:example")))
+
+
+def test_terms_that_ended(demo: Any, tmp_path: Any) -> None:
+    path = tmp_path / "t.jsonl"
+    terms = [
+        {"term": "旧词", "risk": "A.1.f", "expires": "2020-01-01"},
+        {"term": "<b>新词</b>", "risk": "A.1.f", "mode": "count"},
+    ]
+    path.write_text("".join(json.dumps(term) + "\n" for term in terms), "utf-8")
+    demo.lexicon.register(file=str(path), title=HOSTILE, owner=HOSTILE, note=HOSTILE, as_name="old")
+    tree = page(browser(demo), at(demo, "lexicon:old"))
+    assert "2020-01-01 已过期" in said(tree) and "<b>新词</b>" in said(tree) and "仅计数" in said(tree)
+    assert said(tree.find("h1")[0]) == HOSTILE

@@ -1,0 +1,588 @@
+"""Promise 5 on pages: every number shown names its place, and each is computed here a second time by other means.
+
+A small workspace in which the main job has run is shown page by page. A number in what a wing shows stands in an
+element that says where it was read; it is looked up there with nothing but json, pyarrow and scipy, and counts that
+an artifact's config tells are counted again from the rows they sum up. A number that names no place is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import wing_demo
+from wing_demo import Element
+
+from databases import Templates
+
+LANGUAGES = ("zh", "en")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?%?")
+#: Elements whose digits are no measured numbers: digests, ids, times, ranges of a table, what a person can choose.
+NAMES = {"hash", "id", "range", "seed"}
+#: Words of ours with digits in them.
+WORDS = (
+    re.compile(
+        r"单侧\s?95%|95%\s?置信限|95 % bounds|one-sided(?: at)? 95 %|one-sided, at 95 %|at 95 %|One-sided 95 ?%"
+    ),
+    re.compile(r"共 5 类 31 种|31 risks in five classes|GB18030"),
+)
+
+
+class Artifacts:
+    """Configs and layers of every artifact of an open workspace, as plain JSON and bytes."""
+
+    def __init__(self, workspace: Any) -> None:
+        from quanheng.core.models import Artifact, Name
+
+        self.workspace = workspace
+        self.configs: dict[str, Any] = {}
+        self.layers: dict[str, dict[str, str]] = {}
+        self.kinds: dict[str, str] = {}
+        for row in Artifact.objects.all():
+            self.kinds[row.digest] = row.kind
+            self.configs[row.digest] = json.loads(bytes(row.config))
+            layers = json.loads(bytes(row.manifest))["layers"]
+            titled = [layer for layer in layers if "annotations" in layer]  # the empty layer has none
+            self.layers[row.digest] = {
+                layer["annotations"]["org.opencontainers.image.title"]: layer["digest"] for layer in titled
+            }
+        named = Name.objects.values_list("kind", "slug", "artifact__digest")
+        self.names = {f"{kind}:{slug}": digest for kind, slug, digest in named}
+
+    def rows(self, digest: str, layer: str) -> list[bytes]:
+        """Return the lines of a layer."""
+        with self.workspace.open_layer(self.layers[digest][layer]) as stream:
+            return list(stream)
+
+
+class Places:
+    """Looks up places, and counts again what configs tell of rows."""
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        self.artifacts = artifacts
+        self._tables: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self.recounted: Counter[str] = Counter()
+
+    def number(self, place: str, digest: str) -> int:
+        """Return the integer at a place."""
+        total, sign = 0, "+"
+        for part in place.split(" "):
+            if part in ("+", "-", "*"):
+                sign = part
+            elif DIGEST.fullmatch(part):
+                digest = part
+            else:
+                value = self._one(part, digest)
+                total = total + value if sign == "+" else total - value if sign == "-" else total * value
+                sign = "+"
+        return total
+
+    def text(self, place: str, digest: str) -> str:
+        """Return the text at a place."""
+        *before, part = place.split(" ")
+        digest = before[0] if before else digest
+        if part.startswith("/"):
+            return str(self._config(part, digest))
+        if "#" not in part:
+            return b"".join(self.artifacts.rows(digest, part)).decode()
+        found = self._rows(part, digest)
+        assert len(found) == 1, (place, len(found))
+        return str(found[0][part.partition("#")[2]])
+
+    def _one(self, part: str, digest: str) -> int:
+        if part.startswith("/"):
+            return self._at_pointer(part, digest)
+        rows, what = self._rows(part, digest), part.partition("#")[2]
+        if not what:
+            return len(rows)
+        if what == "sum(characters)":
+            return sum(row["characters"] for row in rows)
+        if found := re.fullmatch(r"quantile\((\d+)/(\d+)\)", what):
+            sizes = sorted(row["characters"] for row in rows)
+            return sizes[max(1, -(-len(sizes) * int(found[1]) // int(found[2]))) - 1]
+        assert len(rows) == 1, part
+        return int(rows[0][what])
+
+    def _at_pointer(self, part: str, digest: str) -> int:
+        pointer, _, conditions = part.partition("?")
+        value = self._config(pointer, digest)
+        if conditions:
+            wanted = [pair.split("=") for pair in conditions.split("&")]
+            return sum(all(json.dumps(item[k]).strip('"') == unquote(v) for k, v in wanted) for item in value)
+        found = value if isinstance(value, int) else len(value)
+        again = recount(self, digest, pointer)
+        if again is not None:
+            assert again == found, (digest, pointer, "the rows say", again, "the config says", found)
+            self.recounted[re.sub(r"\d+|[A-Z]\.\d\.\w", "…", pointer)] += 1
+        return found
+
+    def _config(self, pointer: str, digest: str) -> Any:
+        value: Any = self.artifacts.configs[digest]
+        for part in pointer.split("/")[1:]:
+            if isinstance(value, list):
+                value = value[int(part)]
+            elif part not in value and isinstance(value, dict):
+                return 0  # a group that no row belongs to has no count
+            else:
+                value = value[part]
+        return value
+
+    def _rows(self, part: str, digest: str) -> list[dict[str, Any]]:
+        place = part.partition("#")[0]
+        layer, _, conditions = place.partition("?")
+        if layer == "read":
+            return [self._read(dict(pair.split("=") for pair in conditions.split("&")), digest)]
+        if found := re.fullmatch(r"(.+\.jsonl)/(\d+)", layer):
+            return [self.table(digest, found[1])[int(found[2])]]
+        rows = self.table(digest, layer)
+        for pair in conditions.split("&") if conditions else ():
+            name, value = pair.split("=")
+            wanted = unquote(value)
+            if edges := re.fullmatch(r"(\d+)\.\.(\d+)", wanted):
+                rows = [row for row in rows if int(edges[1]) <= row[name] <= int(edges[2])]
+            else:
+                rows = [row for row in rows if row.get(name) == wanted]
+        return rows
+
+    def table(self, digest: str, layer: str) -> list[dict[str, Any]]:
+        """Return all rows of a JSONL layer, or of the Parquet layers of a folder ("data/*")."""
+        if (digest, layer) not in self._tables:
+            if layer.endswith("/*"):
+                rows = [row for title in self._titles(digest, layer[:-1]) for row in self._parquet(digest, title)]
+            else:
+                rows = [json.loads(line) for line in self.artifacts.rows(digest, layer)]
+            self._tables[digest, layer] = rows
+        return self._tables[digest, layer]
+
+    def _titles(self, digest: str, folder: str) -> list[str]:
+        return sorted(title for title in self.artifacts.layers[digest] if title.startswith(folder))
+
+    def _parquet(self, digest: str, title: str) -> list[dict[str, Any]]:
+        import pyarrow.parquet as pq
+
+        with self.artifacts.workspace.open_layer(self.artifacts.layers[digest][title]) as stream:
+            rows = pq.read_table(stream).to_pylist()
+        return [{**row, **({"characters": len(row["text"])} if "text" in row else {})} for row in rows]
+
+    def _read(self, where: dict[str, str], digest: str) -> dict[str, Any]:
+        """Return a line of a source, as text and its length; only what the test's own sources need."""
+        file, row = unquote(where["file"]), unquote(where["row"])
+        lines = b"".join(self.artifacts.rows(digest, file)).decode().split("\n")
+        line = lines[int(row) - 1]
+        if file.endswith(".jsonl"):
+            try:
+                line = json.loads(line)["text"]
+            except ValueError:
+                return {"row": row, "text": line}
+        shown = re.sub(r"1\d{10}", "〔手机号〕", line)
+        shown = re.sub(r"[a-z0-9]+@example\.com", "〔电子邮箱〕", shown)
+        return {"row": row, "text": shown, "characters": len(line)}
+
+    def entry(self, digest: str) -> int:
+        """Return the number of the log entry whose outputs hold an artifact."""
+        from quanheng.core import log
+
+        for index, data in log.entries():
+            if digest in json.loads(data)["outputs"].get("digests", ()):
+                return index
+        raise AssertionError(f"no entry is about {digest}")
+
+
+def recount(places: Places, digest: str, pointer: str) -> int | None:
+    """Return a number of a config, counted again from rows; None where it is no sum of rows but a fact."""
+    kind = places.artifacts.kinds[digest].split("/")[0]
+    for pattern, count in RECOUNTS.get(kind, ()):
+        if found := re.fullmatch(pattern, pointer):
+            return count(places, digest, *found.groups())
+    return None
+
+
+def _assessed(places: Places, digest: str, index: str, part: str) -> int | None:
+    total = places.artifacts.configs[digest]["results"][int(index)][part]
+    return sum(_counted(places, counted) for counted in total["counts"]) if total else None
+
+
+def _counted(places: Places, counted: dict[str, Any]) -> int:
+    """Return one count of an assessment, counted again."""
+    if counted["pointer"] is not None:
+        return places.number(counted["pointer"], counted["artifact"])
+    rows = places.table(counted["artifact"], counted["layer"])
+    return sum(all(row.get(name) == value for name, value in counted["where"].items()) for row in rows)
+
+
+def _tally(places: Places, digest: str, name: str) -> int:
+    results = places.artifacts.configs[digest]["results"]
+    if name in ("below_recommended", "thin_margin"):
+        return sum(
+            result["verdict"] == "conforms" and name in {note["code"] for note in result["notes"]} for result in results
+        )
+    return sum(result["verdict"] == name for result in results)
+
+
+def _needed(places: Places, digest: str, index: str) -> int | None:
+    """Return how much is missing, by what the result says of n; None for needs that are no such difference."""
+    result = places.artifacts.configs[digest]["results"][int(index)]
+    notes = {note["code"] for note in result["notes"]}
+    if result["need"]["code"] == "licence":
+        configs = [places.artifacts.configs[other] for other in result["computed_from"]]
+        return sum("licence" in c and c["origin"]["type"] == "open" and not c["licence"]["clear"] for c in configs)
+    if result["need"]["code"] not in ("review", "ask") or "items_without_verdict" in notes:
+        return None
+    if result["n"] is None:
+        return int(result["recommended"]["min_n"])
+    if "too_few" in notes:
+        return int(result["test"]["min_n"]) - int(result["n"]["value"])
+    return int(result["n"]["value"]) if "judge_not_validated" in notes else None
+
+
+def _drop(places: Places, digest: str, index: str, reason: str) -> int:
+    source = places.artifacts.configs[digest]["per_source"][int(index)]["source"]
+    rows = places.table(digest, "decisions/*")
+    return sum(row["decision"] == "drop" and row["reason"] == reason and row["source"] == source for row in rows)
+
+
+def _of_source(places: Places, digest: str, index: str, what: str) -> int:
+    source = places.artifacts.configs[digest]["per_source"][int(index)]["source"]
+    kept = [row for row in places.table(digest, "data/*") if row["source"] == source]
+    dropped = [r for r in places.table(digest, "decisions/*") if r["decision"] == "drop" and r["source"] == source]
+    broken = [row for row in places.table(digest, "rejected.jsonl") if row["source"] == source]
+    return {
+        "documents_kept": len(kept),
+        "documents_read": len(kept) + len(dropped),
+        "characters_kept": sum(row["characters"] for row in kept),
+        "broken_rows": len(broken),
+    }[what]
+
+
+def _funnel(places: Places, digest: str, index: str, side: str) -> int:
+    """Return the documents before or after a step, by counting decisions from the kept ones upwards."""
+    steps = places.artifacts.configs[digest]["funnel"]
+    rows = places.table(digest, "decisions/*")
+    left = len(places.table(digest, "data/*"))
+    for number in reversed(range(int(index) + (side == "after"), len(steps))):
+        step = steps[number]
+        if step["step"] == "read":
+            left += len(places.table(digest, "rejected.jsonl"))
+        elif step["reason"]:
+            left += sum(row["decision"] == "drop" and row["reason"] == step["reason"] for row in rows)
+    return left
+
+
+def _masked(places: Places, digest: str, type_: str) -> int:
+    reasons = [row["reason"] for row in places.table(digest, "decisions/*") if row["decision"] == "mask"]
+    pairs = [part.split(" ") for reason in reasons for part in reason.split(", ")]
+    return sum(int(n) for name, n in pairs if name == type_)
+
+
+def _hits(places: Places, digest: str, risk: str) -> int:
+    return sum(row["risks"].get(risk, 0) for row in places.table(digest, "filter.jsonl"))
+
+
+def _flag(places: Places, digest: str, *flags: str) -> int:
+    return sum(bool(set(flags) & set(row["flags"])) for row in places.table(digest, "data/*"))
+
+
+Count = Callable[..., "int | None"]
+
+
+def rows_of(layer: str, **fields: Any) -> Count:
+    """Return a count of the rows of a layer with these fields; a group of the pattern is the value of `_`."""
+
+    def count(places: Places, digest: str, *groups: str) -> int:
+        wanted = {name: groups[0] if value == "_" else value for name, value in fields.items()}
+        rows = places.table(digest, layer)
+        return sum(all(row.get(name) == value for name, value in wanted.items()) for row in rows)
+
+    return count
+
+
+def size_of(**what: Any) -> Count:
+    """Return the number of files of a source, or the bytes in them."""
+
+    def count(places: Places, digest: str) -> int:
+        titles = [title for title in places.artifacts.layers[digest] if title != "licence/found"]
+        return sum(len(b"".join(places.artifacts.rows(digest, title))) if what["bytes"] else 1 for title in titles)
+
+    return count
+
+
+def _of_layer(places: Places, digest: str, index: str) -> int:
+    title = places.artifacts.configs[digest]["files"][int(index)]["title"]
+    return len(b"".join(places.artifacts.rows(digest, title)))
+
+
+RECOUNTS: dict[str, tuple[tuple[str, Count], ...]] = {
+    "assessment": (
+        (r"/results/(\d+)/([kn])/value", _assessed),
+        (r"/tally/(\w+)", _tally),
+        (r"/results/(\d+)/need/amount", _needed),
+    ),
+    "verdicts": (
+        (r"/n", rows_of("verdicts.jsonl")),
+        (r"/counts/(\w+)", rows_of("verdicts.jsonl", verdict="_")),
+    ),
+    "responses": (
+        (r"/asked", rows_of("responses.jsonl")),
+        (r"/cut", rows_of("responses.jsonl", finish_reason="length")),
+        (r"/failed", lambda places, digest: sum(bool(r["error"]) for r in places.table(digest, "responses.jsonl"))),
+    ),
+    "benchmark": (
+        (r"/items", rows_of("items.jsonl")),
+        (r"/per_risk/(.+)", rows_of("items.jsonl", risk="_")),
+        (r"/per_aspect/(.+)", rows_of("items.jsonl", aspect="_")),
+    ),
+    "lexicon": (
+        (r"/terms", rows_of("terms.jsonl")),
+        (r"/per_risk/(.+)", rows_of("terms.jsonl", risk="_")),
+    ),
+    "sample": ((r"/n", rows_of("items.jsonl")),),
+    "source": (
+        (r"/counts/files", size_of(bytes=False)),
+        (r"/counts/bytes", size_of(bytes=True)),
+        (r"/files/(\d+)/size", _of_layer),
+    ),
+    "corpus": (
+        (r"/totals/documents|/filtered/documents", rows_of("data/*")),
+        (r"/totals/characters", lambda p, d: sum(row["characters"] for row in p.table(d, "data/*"))),
+        (r"/funnel/(\d+)/documents_(before|after)", _funnel),
+        (r"/per_source/(\d+)/dropped/(\w+)", _drop),
+        (r"/per_source/(\d+)/(documents_kept|documents_read|characters_kept|broken_rows)", _of_source),
+        (r"/personal_data/(\w+)", _masked),
+        (r"/masked_documents", lambda p, d: _flag(p, d, "masked")),
+        (r"/language/(.+)", _flag),
+        (r"/filtered/per_risk/(.+)", _hits),
+        (r"/filtered/documents_hit", rows_of("filter.jsonl")),
+        (r"/filtered/documents_for_review", rows_of("filter.jsonl", mode="review")),
+        (r"/filtered/lexicon_hits", lambda p, d: sum(len(row["spans"]) for row in p.table(d, "filter.jsonl"))),
+    ),
+}
+
+
+def whole(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def percent_of(value: Fraction, text: str) -> str:
+    """Return a share as pages print it: from six decimals, with as many places as `text` has, halves to even."""
+    places = len(text.rstrip("%").partition(".")[2])
+    scaled = round(Fraction(round(value * 10**6), 10 ** (4 - places)))
+    digits = str(scaled).rjust(places + 1, "0")
+    return (f"{digits[:-places]}.{digits[-places:]}" if places else digits) + "%"
+
+
+def bound_of(side: str, k: int, n: int) -> float:
+    from scipy.stats import beta
+
+    if side == "lower":
+        return 0.0 if k == 0 else float(beta.ppf(0.05, k, n - k + 1))
+    return 1.0 if k == n else float(beta.ppf(0.95, k + 1, n - k))
+
+
+def shown_parts(page: Element) -> list[Element]:
+    """Return what wings show of a page: the verdict bar, their tabs' numbers, their panels and margins."""
+    parts = [element for element in page.walk() if "data-from" in element.attributes]
+    return parts + page.find("div", class_="verdict")
+
+
+class Checker:
+    """Collects what is wrong with the numbers of a page."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.checked: Counter[str] = Counter()
+
+    def problems(self, page: Element) -> list[str]:
+        """Return every number that names no place, or another value than stands there."""
+        found: list[str] = []
+        for part in shown_parts(page):
+            digest = part.attributes.get("data-from", "")
+            for element in part.walk():
+                try:
+                    self._check(element, digest)
+                except AssertionError as error:
+                    found.append(f"<{element.tag} {element.attributes}> {element.text!r}: {error}")
+            found += [f"{text!r} names no place" for text in self._bare(part)]
+        return found
+
+    def _check(self, element: Element, digest: str) -> None:
+        at, text = element.attributes, element.text
+        if "data-at" in at:
+            value = self.places.number(at["data-at"], digest)
+            if at.get("data-how") == "effort":
+                self._effort(value, text)
+            else:
+                assert whole(text) == value, f"{at['data-at']} is {value}"
+            assert at.get("value", str(value)) == str(value)
+            self.checked["numbers"] += 1
+        elif "data-k" in at:
+            k, n = self.places.number(at["data-k"], digest), self.places.number(at["data-n"], digest)
+            assert at.get("value", f"{k}/{n}") == f"{k}/{n}"
+            if "data-bound" in at:
+                exact = f"{round(bound_of(at['data-bound'], k, n), 6) * 100:.2f}%"
+                assert abs(float(text[:-1]) - float(exact[:-1])) < 0.011, f"the bound is {exact}"
+            else:
+                same = Fraction(text.rstrip("%")) / 100 == Fraction(k, n)
+                assert same or text == percent_of(Fraction(k, n), text), f"{k} of {n}"
+            self.checked["shares"] += 1
+        elif "data-entry" in at:
+            assert whole(text) == self.places.entry(at["data-entry"])
+            self.checked["entries"] += 1
+        elif "data-fixed" in at:
+            assert (at["data-fixed"], text) == ("risks", "31")
+        elif "data-text" in at:
+            self._quote(at["data-text"], text, digest)
+
+    def _quote(self, place: str, text: str, digest: str) -> None:
+        real = self.places.text(place, digest)
+        part = text.removeprefix("…").removesuffix("…")
+        if text.startswith("…") or text.endswith("…"):
+            assert part in real, "it is not in the text"
+        else:
+            assert part == real or (place.endswith("#text") and real.startswith(part)), f"the text is {real[:80]!r}"
+        self.checked["texts"] += 1
+
+    @staticmethod
+    def _effort(amount: int, text: str) -> None:
+        """Every number of an effort is the amount, or follows from it by 20 seconds an item and 3 people."""
+        hours = max(1, round(amount * 20 / 3600 / 3))
+        assert {whole(number) for number in NUMBER.findall(text)} <= {amount, hours, 3, 20}
+
+    def _bare(self, part: Element) -> Iterator[str]:
+        """Yield texts with digits that stand in no element which names a place."""
+        for element in part.walk():
+            for child in element.children:
+                if isinstance(child, str) and re.search(r"\d", _without_words(child)) and not _placed(element, part):
+                    yield " ".join(child.split())
+
+
+def _without_words(text: str) -> str:
+    for pattern in WORDS:
+        text = pattern.sub("", text)
+    return DIGEST.sub("", text)
+
+
+def _placed(element: Element, part: Element) -> bool:
+    for around in element.up():
+        if any(name in around.attributes for name in ("data-at", "data-k", "data-text", "data-entry", "data-fixed")):
+            return True
+        if around.classes & NAMES or around.tag in ("time", "option", "code") or _of_drawing(around, part):
+            return True
+        if around is part:
+            return False
+    return False
+
+
+def _of_drawing(element: Element, part: Element) -> bool:
+    """Return whether an element is a title, or a tick of a drawing; what is drawn stands beside it as text."""
+    return (element.tag == "title" or "tick" in element.classes) and any(up.tag == "svg" for up in element.up())
+
+
+@pytest.fixture(scope="module")
+def demo(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    yield from wing_demo.opened(templates, tmp_path_factory.mktemp("numbers"))
+
+
+@pytest.fixture(scope="module")
+def checker(demo: Any) -> Checker:
+    return Checker(Places(Artifacts(demo)))
+
+
+def addresses(places: Places) -> Iterator[str]:
+    """Yield the address of every page that a wing shows something on."""
+    root = "/p/main/a/"
+    for name, digest in places.artifacts.names.items():
+        kind = name.partition(":")[0]
+        config = places.artifacts.configs[digest]
+        yield root + digest
+        if kind == "assessment":
+            for verdict in ("fails", "pending", "conforms", "not_applicable"):
+                yield f"{root}{digest}?tab=rules&verdict={verdict}"
+            for result in config["results"]:
+                yield f"{root}{digest}?tab=rules&rule={result['rule']}"
+                yield f"{root}{digest}?tab=rules&rule={result['rule']}&verdict=all&after=20"
+            for tab in ("risks", "draws", "sources"):
+                yield f"{root}{digest}?tab={tab}"
+        if kind == "corpus":
+            for tab in ("composition", "samples", "lengths", "card"):
+                yield f"{root}{digest}?tab={tab}"
+            for reason in ("too_short", "mostly_symbols", "not_chinese", "repetitive", "masked", "hit", "broken"):
+                yield f"{root}{digest}?tab=samples&reason={reason}&seed=3"
+            for index in range(0, config["totals"]["documents"], 97):
+                yield f"{root}{digest}?tab=samples&document={index}"
+        if kind == "source":
+            yield f"{root}{digest}?tab=files"
+            yield f"{root}{digest}?tab=samples"
+        if kind == "verdicts":
+            for verdict in config["counts"]:
+                yield f"{root}{digest}?tab=items&verdict={verdict}&after=5"
+        if kind == "responses":
+            yield f"{root}{digest}?tab=items&state=answered"
+            yield f"{root}{digest}?tab=items&state=failed"
+
+
+#: Numbers of configs that pages show and that are counted again from rows here, by the shape of their places.
+COUNTED_AGAIN = {
+        "/tally/fails", "/results/…/k/value", "/results/…/n/value", "/results/…/need/amount", "/totals/documents",
+        "/totals/characters", "/funnel/…/documents_after", "/funnel/…/documents_before",
+        "/per_source/…/dropped/duplicate",
+        "/per_source/…/documents_kept", "/personal_data/mobile", "/masked_documents", "/language/zh-Hans",
+        "/filtered/per_risk/…", "/filtered/documents_hit", "/counts/fail", "/counts/pass", "/asked", "/items", "/terms",
+        "/per_risk/…", "/counts/files", "/counts/bytes",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_number_on_the_pages_is_computed_again(demo: Any, checker: Checker, language: str) -> None:
+    client = wing_demo.browser(demo, language)
+    before, seen = Counter(checker.checked), 0
+    for address in addresses(checker.places):
+        problems = checker.problems(wing_demo.page(client, address))
+        assert not problems, (address, problems[:5])
+        seen += 1
+    checked = checker.checked - before
+    assert seen > 80 and checked["numbers"] > 1500 and checked["shares"] > 300, (seen, checked)
+    assert checked["texts"] > 800 and checked["entries"] >= 4, checked
+    assert set(checker.places.recounted) >= COUNTED_AGAIN, COUNTED_AGAIN - set(checker.places.recounted)
+
+
+@pytest.mark.parametrize(
+    ("address", "old", "new"),
+    [
+        ("?tab=rules", r'data-at="/tally/fails">\d+<', 'data-at="/tally/fails">9<'),  # a wrong number
+        ("?tab=rules", r'data-at="/tally/fails"', 'data-at="/tally/conforms"'),  # a wrong place
+        ("?tab=rules", r'data-k="/results/(\d+)/k/value"', 'data-k="/results/0/n/value"'),  # a share of something else
+        ("?tab=risks", r"<h2>", "<h2>17 "),  # a number from nowhere
+        ("?tab=rules", r'(/notes/0/zh">)', r"\1改动"),  # a text that is not what it says
+        ("?tab=draws", r'(data-entry="[^"]+">)\d+', r"\g<1>1"),
+    ],
+)
+def test_a_wrong_number_is_noticed(demo: Any, checker: Checker, address: str, old: str, new: str) -> None:
+    client = wing_demo.browser(demo)
+    digest = checker.places.artifacts.names["assessment:demo"]
+    text = client.get(f"/p/main/a/{digest}{address}").content.decode()
+    assert not checker.problems(wing_demo.parse(text))
+    changed = re.sub(old, new, text)
+    assert changed != text
+    assert checker.problems(wing_demo.parse(changed))
+
+
+def test_interval_text_of_drawings_stands_beside_them(demo: Any, checker: Checker) -> None:
+    """What a drawing of a rule says aloud is what the row beside it says."""
+    client = wing_demo.browser(demo)
+    digest = checker.places.artifacts.names["assessment:demo"]
+    page = wing_demo.page(client, f"/p/main/a/{digest}")
+    drawn = 0
+    for row in page.find("tr", class_="has-more"):
+        for svg in row.find("svg", class_="ci"):
+            said = {number for number in NUMBER.findall(svg.attributes["aria-label"]) if number.endswith("%")}
+            beside = set(NUMBER.findall(row.text))
+            assert said <= beside, (row.attributes.get("id"), said - beside)
+            drawn += bool(said)
+    assert drawn >= 4

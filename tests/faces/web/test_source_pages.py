@@ -1,0 +1,100 @@
+"""The page of a source: is the licence clear, where is it from, which files, what stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import wing_demo
+from wing_demo import HOSTILE, HOSTILE_TITLE, Element, browser, page
+
+from databases import Templates
+
+
+@pytest.fixture(scope="module")
+def demo(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUANHENG_ALLOWED_HOSTS", "127.0.0.1")  # where a layer may lie
+        yield from wing_demo.opened(templates, tmp_path_factory.mktemp("source"))
+
+
+def at(demo: Any, name: str, query: str = "") -> str:
+    return f"/p/main/a/{demo.artifact.find(artifact=name)['digest']}{query}"
+
+
+def said(element: Element) -> str:
+    return " ".join(element.text.split())
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_licence_comes_first(demo: Any, language: str) -> None:
+    tree = page(browser(demo, language), at(demo, "source:extra"))
+    [bar] = tree.find("div", class_="verdict")
+    assert said(bar.find(class_="word")[0]) == {"zh": "许可不明", "en": "Licence unclear"}[language]
+    assert "no" in bar.classes and HOSTILE in said(bar)
+    assert said(tree.find("h1")[0]) == HOSTILE_TITLE
+    for words in {
+        "zh": ("出处与许可", "采集记录", "每行一篇"),
+        "en": ("Origin and licence", "Collection record", "each line"),
+    }[language]:
+        assert words in said(tree)
+
+
+def test_a_clear_licence(demo: Any, tmp_path: Any) -> None:
+    (tmp_path / "a.txt").write_text("一句话。\n", "utf-8")
+    letter = tmp_path / "letter.txt"
+    letter.write_text("授权书", "utf-8")
+    demo.source.register(
+        path=str(tmp_path / "a.txt"),
+        title="有授权的来源",
+        licence="LicenseRef-letter",
+        licence_found="授权书一份",
+        licence_file=str(letter),
+        collection="人工录入",
+        collected_on="2026-01-02",
+        as_name="clear",
+    )
+    tree = page(browser(demo), at(demo, "source:clear"))
+    assert said(tree.find(class_="word")[0]) == "许可明确" and "LicenseRef-letter" in said(tree)
+    assert "2026-01-02" in said(tree) and "人工录入" in said(tree) and "licence/found" in said(tree)
+    assert "未查到" in said(page(browser(demo), at(demo, "source:one")))
+
+
+def test_files(demo: Any) -> None:
+    tree = page(browser(demo), at(demo, "source:one", "?tab=files"))
+    model = demo.artifact.show(artifact="source:one")
+    rows = [tr for tr in tree.find("tr") if "data-row" in tr.attributes]
+    assert len(rows) == len(model["config"]["files"]) == 2
+    sizes = {file["title"]: file["size"] for file in model["config"]["files"]}
+    layers = {layer["title"]: layer["digest"] for layer in model["layers"]}
+    for row in rows:
+        [link] = row.find("a")
+        assert f"{sizes[link.text]:,}" in said(row) and link.attributes["href"].endswith(f"/layer/{layers[link.text]}")
+
+
+def test_samples_are_what_a_build_reads_with_personal_data_masked(demo: Any) -> None:
+    tree = page(browser(demo), at(demo, "source:extra", "?tab=samples"))
+    items = [said(item.find("p", class_="body")[0]) for item in tree.find("article", class_="item")]
+    assert items[0] == "短" and "个人信息已遮盖" in said(tree)
+    marks = {mark.text for mark in tree.find("mark", class_="soft")}
+    assert marks == {"〔手机号〕", "〔电子邮箱〕"} and "13812345678" not in tree.text
+    assert "An excerpt" not in tree.text and "excerpts" in said(
+        page(browser(demo, "en"), at(demo, "source:extra", "?tab=samples"))
+    )
+    assert "读不出" not in said(tree)
+
+
+def test_files_elsewhere_are_not_fetched(demo: Any) -> None:
+    config = demo.artifact.show(artifact="source:extra")["config"]
+    layer = {
+        "digest": "sha256:" + "1" * 64,
+        "size": config["files"][0]["size"],
+        "title": config["files"][0]["title"],
+        "media_type": "text/plain",
+        "urls": ["http://127.0.0.1:9/lines.txt"],  # nobody listens there
+    }
+    item = {"kind": "source/v1", "model": config, "layers": [layer], "inputs": []}
+    digest = demo.call("artifact.register_many", items=[item]).digest
+    tree = page(browser(demo), f"/p/main/a/{digest}?tab=samples")
+    assert "存放在工作区之外" in said(tree)
