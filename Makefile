@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SOURCE ?=
 DEMO ?= quanheng-demo
+SERVE ?= --serve
 WORKERS ?= 2
 
-.PHONY: demo test check promises bench index clean
+.PHONY: demo test check promises bench index screenshots clean
 
 $(VENV)/demo.ok: pyproject.toml constraints.txt
 	$(PY) -m venv $(VENV)
@@ -20,13 +21,13 @@ $(VENV)/dev.ok: pyproject.toml constraints.txt
 	touch $@ $(VENV)/demo.ok
 
 demo: $(VENV)/demo.ok
-	$(BIN)/quanheng demo $(if $(SOURCE),--source '$(SOURCE)') --to $(DEMO)
+	$(BIN)/quanheng demo $(if $(SOURCE),--source '$(SOURCE)') --to $(DEMO) $(SERVE)
 
 test: $(VENV)/dev.ok
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 promises: $(VENV)/dev.ok
-	QUANHENG_PROMISES=full $(BIN)/python -m pytest -n $(WORKERS) tests/promises
+	QUANHENG_PROMISES=full $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/promises
 
 check: $(VENV)/dev.ok
 	$(BIN)/ruff format --check src tests bench
@@ -40,6 +41,10 @@ bench: $(VENV)/dev.ok
 
 index: $(VENV)/dev.ok
 	$(BIN)/python -m quanheng.cli.build_index
+
+screenshots: $(VENV)/dev.ok
+	$(BIN)/quanheng demo --to $(DEMO)
+	$(BIN)/python docs/screenshots.py $(DEMO) build/screenshots
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("register", "lineage", "hashing", "cli_help")
+NAMES = ("register", "lineage", "hashing", "cli_help", "pages")
 
 
 def main() -> None:

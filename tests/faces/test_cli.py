@@ -179,7 +179,7 @@ PRINTED = (
 
 @pytest.mark.parametrize("words", PRINTED)
 def test_every_name_on_a_screen_is_a_word_of_the_language(qh: Command, words: str) -> None:
-    from quanheng.cli.labels import LABELS
+    from quanheng.core.labels import LABELS
 
     def names(value: Any) -> set[str]:
         if isinstance(value, list):
@@ -296,7 +296,7 @@ def test_an_unexpected_error_says_so_and_shows_its_place_only_with_debug(
 def test_detached_jobs_are_run_by_a_worker_from_another_folder(qh: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     queued = qh("files", "register", "a.txt", "t", "--detach", "--as", "later")
     assert queued.code == 0 and "已排队：作业" in queued.out and "quanheng job work" in queued.out
-    assert qh("job", "list", "--json").data[0]["state"] == "queued"
+    assert qh("job", "list", "--json").data["rows"][0]["state"] == "queued"
     monkeypatch.chdir("/")
     worked = qh("job", "work", "--once", "--lang", "en")
     assert worked.code == 0 and "done" in worked.out and worked.out.endswith("Jobs run: 1\n")
@@ -449,7 +449,7 @@ def test_completion_scripts_and_answers(shell: str, tmp_path: Path) -> None:
 def test_help_imports_neither_django_nor_pydantic_nor_a_wing(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom quanheng.cli.main import run\nrun(['corpus', 'build', '--help'])\n"
-        "heavy = {'django', 'pydantic', 'rich', 'cryptography', 'httpx', 'quanheng.core', 'quanheng.data'}\n"
+        "heavy = {'django', 'pydantic', 'rich', 'cryptography', 'httpx', 'quanheng.core.verb', 'quanheng.data'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)

@@ -64,7 +64,10 @@ def test_cancelled_leaves_one_entry(place: Place, many: Path) -> None:
     ends = [(e["verb"], e["outcome"], e["code"]) for e in entries(workspace)[1:]]
     assert ends == [("job.cancel", "done", ""), ("files.register", "cancelled", "cancelled")]
     assert count("artifact") == 1
-    assert workspace.job.list()[1]["state"] == "cancelled" or workspace.job.list()[0]["state"] == "cancelled"
+    assert (
+        workspace.job.list()["rows"][1]["state"] == "cancelled"
+        or workspace.job.list()["rows"][0]["state"] == "cancelled"
+    )
 
 
 def test_stopped_by_the_keyboard_leaves_one_entry_and_can_be_run_again(workspace: Any, folder: Path) -> None:
@@ -118,7 +121,7 @@ def test_a_fault_in_an_inline_body_changes_nothing_and_leaves_one_entry(
     assert caught.value.code == "body_failed"
     assert count("project") == 1
     assert [(e["outcome"], e["code"]) for e in entries(workspace)[1:]] == [("failed", "body_failed")]
-    assert [job["state"] for job in workspace.job.list()] == ["failed", "done"]
+    assert [job["state"] for job in workspace.job.list()["rows"]] == ["failed", "done"]
 
 
 # ---------------------------------------------------------------- no entry
@@ -206,7 +209,7 @@ def test_a_job_that_was_taken_away_drops_its_result(place: Place, folder: Path) 
         workspace.files.register(path=str(folder), title="t", as_name="x", listener=on("start", take))
     assert caught.value.code == "fenced"
     assert count("artifact") == 1 and count("name") == 0 and len(entries(workspace)) == 1
-    assert workspace.job.list()[0]["state"] == "running"  # it is attempt 2's to end
+    assert workspace.job.list()["rows"][0]["state"] == "running"  # it is attempt 2's to end
 
 
 def test_a_job_that_is_taken_at_the_last_moment_drops_its_result(
@@ -223,7 +226,7 @@ def test_a_job_that_is_taken_at_the_last_moment_drops_its_result(
     with pytest.raises(Conflict, match="taken from attempt 1"):
         workspace.files.register(path=str(folder), title="t")
     assert count("artifact") == 1 and len(entries(workspace)) == 1
-    job = workspace.job.list()[0]
+    job = workspace.job.list()["rows"][0]
     with pytest.raises(Conflict, match="taken from attempt 1"):
         jobs.heartbeat(job["id"], 1, 30, 0, None)
     assert jobs.heartbeat(job["id"], 2, 30, 0, None) is False
@@ -255,7 +258,7 @@ def test_a_flow_runs_its_steps_and_a_second_time_does_nothing(workspace: Any, fo
     first = workspace.flow.run(file=str(path), params={"folder": str(folder)})
     assert [e["verb"] for e in entries(workspace)[1:]] == ["files.register", "flow.run"]
     assert workspace.load("proof").digest == first.digest
-    rows = {job["verb"]: job for job in workspace.job.list()}
+    rows = {job["verb"]: job for job in workspace.job.list()["rows"]}
     assert rows["files.register"]["parent"] == first.job
     second = workspace.flow.run(file=str(path), params={"folder": str(folder)})
     assert second.cached and second.outputs == first.outputs and len(entries(workspace)) == 3
@@ -275,7 +278,7 @@ def test_a_fault_in_a_flow_leaves_one_entry(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a fault")
 
-    monkeypatch.setattr(flow, "_shape", broken)
+    monkeypatch.setattr(flow, "shape", broken)
     with pytest.raises(QuanhengError, match="ZeroDivisionError: a fault") as caught:
         workspace.flow.run(file=str(path))
     assert caught.value.code == "body_failed"

@@ -105,8 +105,8 @@ def test_a_case_belongs_to_its_project(workspace: Any) -> None:
         workspace.call("case.show", case=case, project="other")
     with pytest.raises(NotFound):
         workspace.call("case.move", case=case, transition="submit", project="other")
-    assert workspace.call("case.list", project="other") == []
-    assert [row["case"] for row in workspace.case.list()] == [case]
+    assert workspace.call("case.list", project="other")["rows"] == []
+    assert [row["case"] for row in workspace.case.list()["rows"]] == [case]
 
 
 def test_a_transition_asks_for_its_own_permission(workspace: Any) -> None:

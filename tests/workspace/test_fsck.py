@@ -132,9 +132,9 @@ def test_a_job_that_ended_without_an_entry_is_named(workspace: Any) -> None:
     register(workspace, "a")
     _run(
         "INSERT INTO qh_core_job (id, verb, version, state, actor_id, input, inputs, params_digest, key, name, again,"
-        " attempt, max_attempts, runner, cancel_requested, progress_done, error, created_at)"
+        " attempt, max_attempts, runner, cancel_requested, progress_done, error, created_at, is_local)"
         " SELECT 'feed', verb, version, state, actor_id, input, inputs, params_digest, key, name, again, attempt,"
-        " max_attempts, runner, cancel_requested, progress_done, error, created_at FROM qh_core_job"
+        " max_attempts, runner, cancel_requested, progress_done, error, created_at, is_local FROM qh_core_job"
         " WHERE verb = 'artifact.register_many'"
     )
     (problem,) = fsck(workspace).problems

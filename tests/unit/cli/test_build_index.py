@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from quanheng.cli import index
-from quanheng.cli.build_index import build, option_of
+from quanheng.cli.build_index import build
 from quanheng.cli.commands import Branch, Leaf
 from quanheng.cli.help import GLOBAL, UNIVERSAL
-from quanheng.cli.labels import LABELS, STATES
 from quanheng.cli.language import WORDS
 from quanheng.cli.tree import build as build_tree
-from quanheng.core.inputs import Input, Local, Takes, param
+from quanheng.core.describe import option_of
+from quanheng.core.inputs import Input, Local, Secret, Takes, param
+from quanheng.core.labels import LABELS, STATES
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
@@ -28,18 +29,20 @@ class Everything(Input):
 
     text: str = param("a", "a text", "文本")
     maybe: str | None = param(None, "perhaps", "可无")
-    number: int = param(3, "a number", "数")
+    number: int = param(3, "a number", "数", ge=1, le=9)
     switch: bool = param(True, "a switch", "开关")
     one: Literal["x", "y"] = param("x", "one of two", "二选一")
     several: list[Literal["x", "y"]] = param([], "some of two", "多选")
     pairs: dict[str, Any] = param({}, "pairs", "键值")
     file: Annotated[str, Local()] = param(..., "a file", "文件")
+    into: Annotated[str, Local(reads=False)] = param(..., "a file to write", "要写入的文件")
+    password: Annotated[str, Secret()] = param(..., "a password", "密码")
     corpus: Annotated[list[str], Takes("corpus")] = param(..., "corpora", "语料")
 
 
 def test_types_come_from_annotations_and_marks() -> None:
     found = {name: option_of("t", name, field) for name, field in Everything.model_fields.items()}
-    assert {name: (o["type"], o["many"], o["required"], o["default"]) for name, o in found.items()} == {
+    assert {name: (o.type, o.many, o.required, o.default) for name, o in found.items()} == {
         "text": ("text", False, False, "a"),
         "maybe": ("text", False, False, None),
         "number": ("int", False, False, 3),
@@ -48,9 +51,13 @@ def test_types_come_from_annotations_and_marks() -> None:
         "several": ("choice", True, False, []),
         "pairs": ("pairs", False, False, {}),
         "file": ("path", False, True, None),
+        "into": ("output", False, True, None),
+        "password": ("secret", False, True, None),
         "corpus": ("artifact", True, True, None),
     }
-    assert found["several"]["choices"] == ["x", "y"]
+    assert found["several"].choices == ("x", "y")
+    assert found["corpus"].kinds == ("corpus",)
+    assert (found["number"].least, found["number"].most) == (1, 9)
 
 
 class Untold(Input):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quanheng.core.flow import _shape, _Values, parse_flow, read_flow, shipped
+from quanheng.core.flow import Values, parse_flow, read_flow, shape, shipped
 from quanheng.errors import Invalid, NotFound
 
 GOOD: dict[str, Any] = {
@@ -123,7 +123,7 @@ def test_every_shipped_flow_can_run() -> None:
 
 
 def test_what_the_signs_stand_for() -> None:
-    values = _Values(parse_flow("good", copy()), {"folder": "y"})
+    values = Values(parse_flow("good", copy()), {"folder": "y"})
     values.outputs["first"] = [("sha256:1", "corpus/v1"), ("sha256:2", "files/v1")]
     assert values.get("$folder") == "y"
     assert values.get("@first") == ["sha256:1", "sha256:2"]
@@ -138,13 +138,13 @@ def test_what_the_signs_stand_for() -> None:
 
 def test_an_unknown_parameter_given_by_the_caller() -> None:
     with pytest.raises(Invalid, match=r"it has no parameter size \(it has: folder, items, skip\)"):
-        _Values(parse_flow("good", copy()), {"size": 1})
+        Values(parse_flow("good", copy()), {"size": 1})
 
 
 def test_a_single_artifact_is_taken_out_of_its_list() -> None:
-    assert _shape("name.set", {"artifact": ["sha256:1"], "name": None}) == {"artifact": "sha256:1"}
-    assert _shape("name.set", {"artifact": []}) == {}
-    assert _shape("name.set", {"artifact": ["a", "b"]}) == {"artifact": ["a", "b"]}
+    assert shape("name.set", {"artifact": ["sha256:1"], "name": None}) == {"artifact": "sha256:1"}
+    assert shape("name.set", {"artifact": []}) == {}
+    assert shape("name.set", {"artifact": ["a", "b"]}) == {"artifact": ["a", "b"]}
 
 
 @given(st.permutations(range(6)), st.data())

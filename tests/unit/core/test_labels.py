@@ -10,18 +10,25 @@ from pathlib import Path
 import pytest
 
 import quanheng
-from quanheng.cli.labels import LABELS, label
+from quanheng.core.labels import LABELS, label
 
 SOURCE = Path(quanheng.__file__).parent
 HAN = re.compile(r"[\u4e00-\u9fff]")
 #: Where answers and the values of verbs are made.
 ANSWERS = (
     "core/queries.py",
+    "core/artifact_queries.py",
     "core/verbs.py",
     "core/maintenance.py",
     "core/case/rows.py",
     "core/case/clocks.py",
+    "core/project_queries.py",
+    "core/flow_plan.py",
+    "core/job_queries.py",
     "oversight/queries.py",
+    "data/page_queries.py",
+    "models/page_queries.py",
+    "oversight/page_queries.py",
 )
 #: Two languages of one text, which are told as one.
 BOTH = {"en", "zh"}
