@@ -13,7 +13,6 @@ from evidence import item, put_layers, register
 from quanheng.core import call, clock, collect, jobs, permission, uploads, worker
 from quanheng.core.bundles import export_bundle
 from quanheng.core.fsck import fsck
-from quanheng.core.models import Token
 from quanheng.core.session import Session, token_session
 from quanheng.errors import Conflict, Forbidden, Invalid, Unavailable
 from quanheng.store.verify import verify_bundle
@@ -167,6 +166,8 @@ def test_a_token_makes_no_wider_token(workspace: Any) -> None:
 
 
 def test_what_a_token_queues_runs_within_its_limits(workspace: Any, folder: Path) -> None:
+    from quanheng.core.models import Token
+
     session = token_of(workspace, ["build", "own"])
     data = {"path": str(folder), "title": "t"}
     first, second = (call.call(session, "files.register", data, detach=True).job for _ in range(2))

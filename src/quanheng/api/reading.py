@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from django.http import HttpRequest
 from pydantic import Field, create_model
 
+from quanheng.api.problems import bad_request
 from quanheng.core.describe import commands
 from quanheng.core.inputs import SLUG, Input
 from quanheng.core.resolve import validate
@@ -92,7 +93,7 @@ def session_of(request: HttpRequest, project: str = FIRST_PROJECT) -> Session:
     header = request.headers.get("Authorization", "")
     if not header:
         try:
-            return replace(visitor_session(opened()), project_id=_project(project))
+            return replace(visitor_session(opened()), project_id=project_id(project))
         except NotFound as error:  # whoever is nobody here learns of no project whether there is one
             raise not_signed_in() from error
     scheme, _, secret = header.partition(" ")
@@ -105,19 +106,7 @@ def session_of(request: HttpRequest, project: str = FIRST_PROJECT) -> Session:
         )
     # First who, then where: a token that is over is told of no project.
     session = token_session(opened(), secret.strip(), is_local=False)
-    return replace(session, project_id=_project(project))
-
-
-def _project(slug: str) -> str:
-    try:
-        return project_id(slug)
-    except NotFound as error:  # its hint would list every project, whoever may read it
-        raise NotFound(
-            error.text.en,
-            error.text.zh,
-            hint=("List those you can read: GET /api/v1/project/list", "查看可读项目：GET /api/v1/project/list"),
-            code=error.code,
-        ) from error
+    return replace(session, project_id=project_id(project))
 
 
 def not_signed_in() -> Forbidden:
@@ -172,6 +161,8 @@ def body_of(request: HttpRequest) -> dict[str, Any]:
     """Return the JSON object in the body; {} for no body. Invalid says what is wrong with it."""
     require_length(request)
     data = request.body
+    if len(data) != int(request.META.get("CONTENT_LENGTH") or 0):
+        raise bad_request()  # the connection ended too early
     if not data:
         return {}
     if media_type(request) != JSON_TYPE:

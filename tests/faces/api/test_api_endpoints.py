@@ -445,3 +445,45 @@ def test_a_layer_that_one_may_not_read_is_neither_named_nor_told_of(caller: Any,
         answer = chen.post("artifact/register_many?project=other", {"items": [item]})
         told.append(problem(answer, 403, "layer_not_yours")["en"].replace(digest, "DIGEST"))
     assert len(set(told)) == 1
+
+
+# ---------------------------------------------------------------- lengths that are wrong
+
+
+def exchange(server: str, token: str, length: str, body: bytes) -> tuple[int, bytes]:
+    """Return status and body of an answer to a request with this Content-Length, sent by hand."""
+    import socket
+
+    parts = urlsplit(server)
+    lines = [
+        "POST /api/v1/project/create HTTP/1.0",
+        f"Host: {parts.netloc}",
+        f"Authorization: Bearer {token}",
+        "Content-Type: application/json",
+        *([f"Content-Length: {length}"] if length else []),
+    ]
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), rest
+
+
+@pytest.mark.parametrize(
+    ("length", "status", "code"),
+    [
+        ("abc", 411, "length_required"),
+        ("-5", 411, "length_required"),
+        ("1e1", 411, "length_required"),
+        ("9" * 30, 411, "length_required"),
+        ("100", 400, "bad_request"),  # more than comes
+        ("5", 400, "not_json"),  # less than comes
+        ("", 422, "bad_input"),  # no body at all
+        ("999999999", 413, "too_large"),
+    ],
+)
+def test_a_wrong_length_is_told_of(server: str, owner: Caller, length: str, status: int, code: str) -> None:
+    found, body = exchange(server, owner.token, length, b'{"slug": "x"}')
+    assert found == status and json.loads(body)["code"] == code, body
+    assert [row["slug"] for row in owner.get("project/list").json()] == ["main"]

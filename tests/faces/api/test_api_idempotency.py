@@ -75,11 +75,12 @@ def problem_again(answer: Any) -> Any:
 
 
 def test_keys_are_of_their_actor_alone(owner: Caller, caller: Any) -> None:
-    assert send(owner, "k").status_code == 200
+    first = send(owner, "k")
     chen = caller("chen", "builder", False)
     answer = send(chen, "k")
     assert answer.status_code == 200 and "Idempotent-Replayed" not in answer.headers
     assert cases(owner) == 2
+    assert send(owner, "k").content == first.content != send(chen, "k").content == answer.content
 
 
 def test_a_narrower_token_does_not_see_what_a_wider_one_was_told(token_for: Any) -> None:

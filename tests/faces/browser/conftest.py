@@ -22,9 +22,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Return a running chromium."""
+    """Return a running chromium.
+
+    Of the module, not of the session: while Playwright runs, this thread has an event loop, in which Django refuses
+    to work for all tests that follow.
+    """
     reason = browsing.missing()
     if reason:
         pytest.skip(reason)
@@ -32,7 +36,7 @@ def chromium() -> Iterator[Any]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def filled(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Return a workspace with the main job done on generated text, a second project, people, a failed job."""
     base = tmp_path_factory.mktemp("browser")
@@ -65,7 +69,7 @@ def _people(place: Place, base: Path) -> None:
     close_open()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(filled: Place) -> Iterator[Served]:
     """Return a server over the filled workspace."""
     with serving(filled) as running:

@@ -46,7 +46,7 @@ def of_every_kind(watched: browsing.Watched) -> list[str]:
     return [f"/p/main/a/{digest}" for digest in kinds.values()]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def every(chromium: Any, server: Served) -> list[str]:
     """Return one address of every sort of page, and one artifact of every kind with its tabs."""
     watched = browsing.Watched.open(chromium, server.url)
@@ -59,7 +59,7 @@ def every(chromium: Any, server: Served) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def few(every: list[str]) -> list[str]:
     """Return the pages without most of the forms and the tabs of other artifacts than the assessment and the corpus."""
     forms = [address for address in every if "/do/" in address]
@@ -76,11 +76,11 @@ def test_the_walk_finds_the_pages(every: list[str]) -> None:
         assert wanted in sorts, sorted(sorts)
 
 
-def look_at_all(watched: browsing.Watched, addresses: list[str]) -> None:
+def look_at_all(watched: browsing.Watched, addresses: list[str], *, axe: bool = True) -> None:
     wrong: list[str] = []
     for address in addresses:
         watched.page.goto(address)
-        wrong += watched.axe()
+        wrong += watched.axe() if axe else []
         if watched.overflow() > 0:
             wrong.append(f"{address}: {watched.overflow()} px too wide")
         if watched.page.locator("h1").count() != 1:
@@ -102,12 +102,10 @@ def signed_in(chromium: Any, server: Served, **options: Any) -> Iterator[browsin
 
 def test_every_page_on_a_phone(chromium: Any, server: Served, every: list[str]) -> None:
     with signed_in(chromium, server, viewport={"width": browsing.WIDTHS["phone"], "height": 780}) as watched:
-        look_at_all(watched, every)
+        look_at_all(watched, every, axe=False)
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme", "language"), [("laptop", "dark", "zh"), ("wide", "light", "en"), ("phone", "dark", "en")]
-)
+@pytest.mark.parametrize(("width", "scheme", "language"), [("wide", "dark", "zh"), ("phone", "light", "en")])
 def test_pages_in_other_shapes(
     chromium: Any, server: Served, few: list[str], width: str, scheme: str, language: str
 ) -> None:
