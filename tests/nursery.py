@@ -146,7 +146,7 @@ def share(workspace: Any, tell: Teller, dice: random.Random, count: int) -> None
     for number in range(count):
         for digest in mine:
             workspace.objects.verify(layer_of[digest])  # NotFound when collection took what was acknowledged
-        if len(mine) > 2 or (mine and dice.random() < 0.4):
+        if len(mine) > 2 or (len(mine) > 1 and dice.random() < 0.4):  # one is left, so that something is promised
             gone = mine.pop(dice.randrange(len(mine)))
             tell.say("?", gone)  # from here on nothing is promised
             workspace.artifact.withdraw(artifact=gone, reason="not wanted any more")

@@ -47,11 +47,12 @@ def effort(need: Need, tongue: Tongue) -> str:
     n = number(need.amount)
     zh = tongue.zh
     if need.code == "review" and need.amount:
-        hours = max(1, round(need.amount * SECONDS_PER_REVIEW / 3600 / REVIEWERS))
+        minutes = max(1, round(need.amount * SECONDS_PER_REVIEW / 60 / REVIEWERS))
+        much, units = (minutes, ("minute", "分钟")) if minutes < 60 else (round(minutes / 60), ("hour", "小时"))
         if zh:
-            return f"还差 {n} 条，{REVIEWERS} 人约 {hours} 小时（按每条 {SECONDS_PER_REVIEW} 秒估算）"
-        plural = "" if hours == 1 else "s"
-        return f"{n} to go, about {hours} hour{plural} for {REVIEWERS} people (at {SECONDS_PER_REVIEW} s each)"
+            return f"还差 {n} 条，{REVIEWERS} 人约 {much} {units[1]}（按每条 {SECONDS_PER_REVIEW} 秒估算）"
+        unit = units[0] if much == 1 else units[0] + "s"
+        return f"{n} to go, about {much} {unit} for {REVIEWERS} people (at {SECONDS_PER_REVIEW} s each)"
     sources = f"{n} source" if need.amount == 1 else f"{n} sources"
     by_code = {
         "ask": (f"还差 {n} 题", f"{n} to go"),

@@ -54,4 +54,4 @@ def test_review_names_its_assumption() -> None:
     assert effort(need, ZH) == "还差 3,782 条，3 人约 7 小时（按每条 20 秒估算）"
     assert effort(need, EN) == "3,782 to go, about 7 hours for 3 people (at 20 s each)"
     few = Need(code="review", amount=10, en="x", zh="某事")
-    assert effort(few, EN) == "10 to go, about 1 hour for 3 people (at 20 s each)"
+    assert effort(few, EN) == "10 to go, about 1 minute for 3 people (at 20 s each)"
