@@ -116,26 +116,27 @@ def artifact_list(session: Session, inp: ArtifactList) -> Any:
     """Return rows {digest, kind, names, created, withdrawn} and the cursor of the next page."""
     from quanheng.core.models import Name, Placement
 
-    rows = Placement.objects.filter(project_id=session.project_id).select_related("artifact").order_by("-id")
-    rows = rows.defer("artifact__manifest", "artifact__config")
-    page = older(_fitting(rows, inp, session), inp)
+    columns = ("id", "artifact_id", "artifact__digest", "artifact__kind", "artifact__created_at")
+    rows = Placement.objects.filter(project_id=session.project_id).order_by("-id")
+    shown = _fitting(rows, inp, session).values_list(*columns, "artifact__withdrawn_at")  # a list is asked for often
+    page = older(shown, inp)
     named: dict[int, list[str]] = {}
     for artifact_id, slug in Name.objects.filter(
-        project_id=session.project_id, artifact_id__in=[p.artifact_id for p in page]
+        project_id=session.project_id, artifact_id__in=[row[1] for row in page]
     ).values_list("artifact_id", "slug"):
         named.setdefault(artifact_id, []).append(slug)
     return {
         "rows": [
             {
-                "digest": p.artifact.digest,
-                "kind": p.artifact.kind,
-                "names": named.get(p.artifact_id, []),
-                "created": clock.text_of(p.artifact.created_at),
-                "withdrawn": p.artifact.withdrawn_at is not None,
+                "digest": digest,
+                "kind": kind,
+                "names": named.get(artifact_id, []),
+                "created": clock.text_of(created_at),
+                "withdrawn": withdrawn_at is not None,
             }
-            for p in page
+            for _, artifact_id, digest, kind, created_at, withdrawn_at in page
         ],
-        "next": str(page[-1].id) if len(page) == inp.limit else None,
+        "next": str(page[-1][0]) if len(page) == inp.limit else None,
     }
 
 
