@@ -93,3 +93,12 @@ def worker(workspace: Any, place: Place) -> Iterator[None]:
     yield
     stop.set()
     thread.join()
+
+
+@pytest.fixture
+def remote(server: str, owner: Caller) -> Iterator[Any]:
+    """Return the served workspace as a client sees it."""
+    import quanheng
+
+    with quanheng.connect(server, owner.token) as made:
+        yield made
