@@ -59,7 +59,8 @@ def _account(request: HttpRequest) -> Actor | None:
 
 def _mark(actor: Actor) -> str:
     """Return what a session remembers of the password: another password ends it."""
-    return salted_hmac("quanheng.web.signed_in", actor.password, secret=settings.SECRET_KEY).hexdigest()
+    salt = "quanheng.web.signed_in"
+    return salted_hmac(salt, actor.password, secret=settings.SECRET_KEY, algorithm="sha256").hexdigest()
 
 
 def enter(request: HttpRequest, actor: Actor) -> None:
