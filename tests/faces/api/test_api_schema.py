@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -35,8 +34,6 @@ CHECKS = [
 #: Examples per operation and mode; with QUANHENG_PROMISES=full ten times as many, and others each time.
 DERANDOMIZE = os.environ.get("QUANHENG_PROMISES") != "full"
 EXAMPLES = 5 if DERANDOMIZE else 50
-#: What a run takes at most, in seconds.
-LIMIT_S = 60 if DERANDOMIZE else 900
 
 
 @schemathesis.serializer("application/offset+octet-stream")
@@ -88,7 +85,7 @@ def operations(application: Any) -> Iterator[Any]:
 def test_no_request_meets_a_fault_or_an_answer_that_is_not_promised(
     filled: dict[str, str], application: Any, owner: Caller
 ) -> None:
-    began, answered = time.monotonic(), Counter[int]()
+    answered = Counter[int]()
     headers = {"Authorization": f"Bearer {owner.token}"}
     succeeded = set()
     for operation in operations(application):
@@ -97,9 +94,8 @@ def test_no_request_meets_a_fault_or_an_answer_that_is_not_promised(
             ask_all(operation.as_strategy(mode), filled, headers, seen)
         answered += seen
         succeeded |= {operation.label} if any(status < 300 for status in seen) else set()
-    took_s = time.monotonic() - began
-    print(f"{answered.total()} requests in {took_s:.0f} s: {dict(answered)}; {len(succeeded)} operations succeeded")
-    assert answered.total() > 5 * len(commands()) and took_s < LIMIT_S
+    print(f"{answered.total()} requests: {dict(answered)}; {len(succeeded)} operations succeeded")
+    assert answered.total() > 5 * len(commands())
     assert len(succeeded) > len(commands()) / 2  # it does not only try the door
 
 

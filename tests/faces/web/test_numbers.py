@@ -451,8 +451,9 @@ class Checker:
     @staticmethod
     def _effort(amount: int, text: str) -> None:
         """Every number of an effort is the amount, or follows from it by 20 seconds an item and 3 people."""
-        hours = max(1, round(amount * 20 / 3600 / 3))
-        assert {whole(number) for number in NUMBER.findall(text)} <= {amount, hours, 3, 20}
+        minutes = max(1, round(amount * 20 / 60 / 3))
+        much = minutes if minutes < 60 else round(minutes / 60)
+        assert {whole(number) for number in NUMBER.findall(text)} <= {amount, much, 3, 20}
 
     def _bare(self, part: Element) -> Iterator[str]:
         """Yield texts with digits that stand in no element which names a place."""
