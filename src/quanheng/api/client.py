@@ -19,6 +19,7 @@ import httpx
 
 from quanheng.api import transfers
 from quanheng.api.wire import Wire
+from quanheng.core.context import find_layer
 from quanheng.core.jobs import CANCELLED, DONE, QUEUED, Result
 from quanheng.core.resolve import local_path
 from quanheng.core.runner import Listener, silent
@@ -72,16 +73,7 @@ class RemoteArtifact:
 
     def layer(self, title: str) -> RemoteLayer:
         """Return the layer with this title; NotFound names those there are."""
-        for layer in self.layers:
-            if layer.title == title:
-                return layer
-        titles = ", ".join(layer.title for layer in self.layers)
-        raise NotFound(
-            f"artifact {self.digest} has no layer {title!r}",
-            f"制品 {self.digest} 没有名为 {title!r} 的数据层",
-            hint=(f"It has: {titles}", f"它有：{titles}"),
-            code="no_such_layer",
-        )
+        return find_layer(self.digest, self.layers, title)
 
     def open_layer(self, title: str) -> BinaryIO:
         """Open the layer with this title for reading."""

@@ -6,9 +6,9 @@ Free of Django, because bodies run in child processes and remote workers that ha
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 from quanheng.errors import Invalid, NotFound
 from quanheng.kinds import Kind, kind_model
@@ -30,6 +30,32 @@ class Draft:
     model: Kind
     layers: tuple[Layer, ...] = ()
     subject: Descriptor | None = None  # the artifact that this one is evidence about
+
+
+class Titled(Protocol):
+    """A layer, wherever it lies."""
+
+    @property
+    def title(self) -> str:
+        """Return the path of the layer inside its artifact."""
+        ...
+
+
+L = TypeVar("L", bound=Titled)
+
+
+def find_layer(digest: str, layers: Sequence[L], title: str) -> L:
+    """Return the layer with this title of the artifact `digest`; NotFound names those there are."""
+    for layer in layers:
+        if layer.title == title:
+            return layer
+    titles = ", ".join(layer.title for layer in layers)
+    raise NotFound(
+        f"artifact {digest} has no layer {title!r}",
+        f"制品 {digest} 没有名为 {title!r} 的数据层",
+        hint=(f"It has: {titles}", f"它有：{titles}"),
+        code="no_such_layer",
+    )
 
 
 @dataclass(frozen=True)
@@ -54,16 +80,7 @@ class Loaded:
 
     def layer(self, title: str) -> Layer:
         """Return the layer with this title; NotFound names those there are."""
-        for layer in self.layers:
-            if layer.title == title:
-                return layer
-        titles = ", ".join(layer.title for layer in self.layers)
-        raise NotFound(
-            f"artifact {self.digest} has no layer {title!r}",
-            f"制品 {self.digest} 没有名为 {title!r} 的数据层",
-            hint=(f"It has: {titles}", f"它有：{titles}"),
-            code="no_such_layer",
-        )
+        return find_layer(self.digest, self.layers, title)
 
     def open_layer(self, title: str) -> BinaryIO:
         """Open the layer with this title for reading."""
