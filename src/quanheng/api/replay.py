@@ -147,6 +147,7 @@ def _enter(asked: Request) -> Replay | Job | None:
         now = clock.now()
         if _rows(asked).filter(created_at__lt=now - KEPT).delete()[0]:
             Job.objects.filter(request=asked.name).update(request=None)
+        job = _job(asked)  # read before the row: one transaction writes both, so who has the job has its answer
         row, is_new = Replay.objects.get_or_create(
             actor_id=asked.actor_id,
             key=asked.key,
@@ -156,7 +157,6 @@ def _enter(asked: Request) -> Replay | Job | None:
             raise _mismatch()
         if row.status is not None:
             return row
-        job = _job(asked)
         if job is not None:
             return job
         return None if is_new or _take_over(row, now) else row

@@ -214,6 +214,24 @@ def test_of_many_at_once_one_has_the_effect(owner: Caller, server: str) -> None:
     assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
 
 
+def test_an_answer_that_comes_between_two_reads_is_the_whole_answer(
+    owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from quanheng.api import replay
+    from quanheng.core.models import Replay
+
+    first, real = send(owner, "k"), replay._job
+    kept = Replay.objects.values("status", "body").get()
+    Replay.objects.update(status=None)
+
+    def committed_meanwhile(asked: replay.Request) -> Any:
+        Replay.objects.update(**kept)
+        return real(asked)
+
+    monkeypatch.setattr(replay, "_job", committed_meanwhile)
+    assert send(owner, "k").json() == first.json()
+
+
 class Died(BaseException):
     """The server's process is gone."""
 
