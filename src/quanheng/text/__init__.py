@@ -1,4 +1,6 @@
-"""Chinese text: encodings, normalised views, scripts, personal data, terms. Pure, standard library only.
+"""Chinese text, pure: no Django, no core. Import from the modules.
 
-Import from the modules: `encoding`, `normalise`, `script`, `check_digits`, `personal_data`, `lexicon`.
+Standard library only: `encoding`, `normalise`, `script`, `check_digits`, `personal_data`, `pseudonyms`, `lexicon`,
+`mojibake`. With numpy, and numba where it is installed: `quality`, `shingles`, `ngram_model`, `linear`. With the
+packages of the extra [data]: `lexicon_review`, `evasion`, `language_id`.
 """

@@ -8,6 +8,7 @@ _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_DIGITS = "10x98765432"
 _CREDIT_ALPHABET = "0123456789abcdefghjklmnpqrtuwxy"
 _CREDIT_VALUES = {character: value for value, character in enumerate(_CREDIT_ALPHABET)}
+_ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 _CREDIT_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 
 
@@ -35,13 +36,30 @@ def is_resident_id(number: str) -> bool:
     return dated and resident_id_digit(number[:17]) == number[17]
 
 
+def credit_digit(first_17: str) -> str:
+    """Return the check character of 17 lower-case characters. Source: GB 32100-2015, MOD 31."""
+    values = (_CREDIT_VALUES[character] for character in first_17)
+    total = sum(value * weight for value, weight in zip(values, _CREDIT_WEIGHTS, strict=True))
+    return _CREDIT_ALPHABET[-total % 31]
+
+
 def is_credit_code(code: str) -> bool:
     """Return whether 18 lower-case characters are a unified social credit code. Source: GB 32100-2015, MOD 31."""
     if len(code) != 18 or any(character not in _CREDIT_VALUES for character in code):
         return False
-    values = (_CREDIT_VALUES[character] for character in code[:17])
-    total = sum(value * weight for value, weight in zip(values, _CREDIT_WEIGHTS, strict=True))
-    return _CREDIT_ALPHABET[-total % 31] == code[17]
+    return credit_digit(code[:17]) == code[17]
+
+
+def is_organisation_code(code: str) -> bool:
+    """Return whether 9 lower-case characters are an organisation code. Source: GB 11714-1997, MOD 11.
+
+    It stands in a credit code as characters 9 to 17.
+    """
+    if len(code) != 9 or not code.isascii() or not code.isalnum():
+        return False
+    values = (int(character, 36) for character in code[:8])
+    digit = -sum(value * weight for value, weight in zip(values, _ORGANISATION_WEIGHTS, strict=True)) % 11
+    return code[8] == ("x" if digit == 10 else str(digit))
 
 
 def is_luhn(digits: str) -> bool:

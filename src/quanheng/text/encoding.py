@@ -180,6 +180,40 @@ def _best(sample: bytes) -> Encoding:
     return encoding
 
 
+def common_share(text: str) -> tuple[float, int]:
+    """Return the share of common Chinese characters among letters of CJK scripts, and how many of these there are.
+
+    Text that was decoded with the right table has above 0.6.
+    """
+    letters = [character for character in text if "\u3040" <= character < "\uff00" or character >= "\U00020000"]
+    common = sum(1 for character in letters if character in _COMMON)
+    return (common / len(letters) if letters else 0.0), len(letters)
+
+
+#: A line in another encoding than its file is believed from this share of common characters, and this many letters.
+_LEAST_COMMON_OF_A_LINE = 0.5
+_LEAST_LETTERS_OF_A_LINE = 2
+
+
+def decode_otherwise(data: bytes, encoding: Encoding) -> tuple[str, Encoding] | None:
+    """Return the text of a line that is not in the encoding of its file, and the encoding that it is in.
+
+    None when no other encoding gives Chinese text: such a line stays undecodable.
+    """
+    best: tuple[float, str, Encoding] | None = None
+    for other in _CANDIDATES:
+        text = None if other == encoding else try_decode(data, other).text
+        if text is None:
+            continue
+        if other == "utf-8" and len(data) > len(text):
+            return text, other
+        share, letters = common_share(text)
+        enough = letters >= _LEAST_LETTERS_OF_A_LINE and share >= _LEAST_COMMON_OF_A_LINE
+        if enough and (best is None or share > best[0]):
+            best = share, text, other
+    return best[1:] if best else None
+
+
 def utf8_chunks(reader: BinaryIO, detected: Detected) -> Iterator[bytes]:
     """Return the bytes after the mark in chunks, UTF-16 as UTF-8, other encodings as they are.
 

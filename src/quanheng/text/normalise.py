@@ -10,6 +10,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from quanheng.errors import Unavailable
+from quanheng.text.script import HAN
+
+if TYPE_CHECKING:
+    from opencc_pyo3 import OpenCC
 
 #: Recorded wherever normalised text is; a change of `normalise` is a new version.
 VERSION = 1
@@ -45,6 +53,50 @@ def normalise(text: str) -> str:
     if "\n" in text:
         text = _BLANK_LINES.sub("\n\n", _LINE_ENDS.sub("", text))
     return text.strip()
+
+
+_FULL_WIDTH = str.maketrans(",;:?!.()", "，；：？！。（）")
+#: Marks after a Han that a Han or the line's end follows; one full stop, for two and more are an ellipsis.
+_HALF_MARKS = re.compile(rf"(?<=[{HAN}])(?:[,;:?!]+|\.)(?=[{HAN}“‘「『（《]|$)", re.MULTILINE)
+#: A pair of brackets around words that begin and end with a Han.
+_HALF_BRACKETS = re.compile(rf"\(([{HAN}](?:[^()\n]*[{HAN}])?)\)")
+
+
+def with_chinese_punctuation(text: str) -> str:
+    """Return `text` with the half-width punctuation between Han as full-width: , ; : ? ! . ( ). Idempotent.
+
+    Numbers, times, code and addresses keep theirs, and so does an ellipsis of full stops.
+
+    >>> with_chinese_punctuation("好,很好(真的)!v1.2,3:00")
+    '好，很好（真的）!v1.2,3:00'
+    """
+    text = _HALF_BRACKETS.sub(r"（\1）", text)
+    return _HALF_MARKS.sub(lambda match: match[0].translate(_FULL_WIDTH), text)
+
+
+def to_simplified(text: str) -> str:
+    """Return `text` with traditional forms as simplified ones, by phrase (OpenCC's dictionaries, "t2s").
+
+    Raises Unavailable "opencc_missing" where the package opencc-pyo3 is not installed.
+
+    >>> to_simplified("這個軟體，著作")
+    '这个软体，著作'
+    """
+    return str(_converter().convert(text))
+
+
+@cache
+def _converter() -> OpenCC:
+    try:
+        from opencc_pyo3 import OpenCC
+    except ImportError as error:
+        raise Unavailable(
+            "traditional forms cannot be made simplified: opencc-pyo3 is not installed",
+            "无法将繁体转换为简体：未安装 opencc-pyo3",
+            hint=("Install opencc-pyo3, or keep the form.", "请安装 opencc-pyo3，或保留原有字形。"),
+            code="opencc_missing",
+        ) from error
+    return OpenCC("t2s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +144,48 @@ class _Fold(dict[int, str | None]):
 _FOLD = _Fold()
 
 
+#: From this length on, numpy is worth its import; the table covers the planes that ordinary text is in.
+_ARRAY_FROM, _TABLE_POINTS = 256, 0x20000
+_NOTHING = 0xFFFFFFFF
+
+
+@cache
+def _fold_table() -> Any:
+    """Return the folded code point of each, `_NOTHING` for those left out; None where numpy is not installed."""
+    try:
+        import numpy as np
+    except ImportError:
+        return None
+    folded = (_fold_character(chr(point)) for point in range(_TABLE_POINTS))
+    return np.fromiter((_NOTHING if one is None else ord(one) for one in folded), np.uint32, _TABLE_POINTS)
+
+
+def _shadow_by_table(text: str) -> Shadow | None:
+    """Return the shadow, None when a character of `text` is outside the table."""
+    table = _fold_table()
+    if table is None:
+        return None
+    import numpy as np
+
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    if points.max() >= _TABLE_POINTS:
+        return None
+    folded = table[points]
+    kept = folded != _NOTHING
+    if kept.all():
+        return Shadow(folded.tobytes().decode("utf-32-le", "surrogatepass"), None)
+    seen = folded[kept].tobytes().decode("utf-32-le", "surrogatepass")
+    return Shadow(seen, tuple(np.flatnonzero(kept).tolist()))
+
+
 def shadow(text: str) -> Shadow:
     """Return the folded view of `text`: half-width, lower case, ASCII digits and dashes, nothing invisible.
 
     >>> shadow("ＴＥＬ：１３８").text
     'tel:138'
     """
+    if len(text) >= _ARRAY_FROM and (found := _shadow_by_table(text)):
+        return found
     folded = text.translate(_FOLD)
     if len(folded) == len(text):
         return Shadow(folded, None)

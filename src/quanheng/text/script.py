@@ -15,12 +15,14 @@ from typing import Literal
 
 Script = Literal["zh-Hans", "zh-Hant", "mixed", "zh", "other"]
 
-_HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _KANA = "\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
 _FOREIGN = _KANA + "\u1100-\u11ff\uac00-\ud7af\u0e01-\u0e3a\u0e40-\u0e4e"
-_NOT_HAN = re.compile(f"[^{_HAN}]+")
+_NOT_HAN = re.compile(f"[^{HAN}]+")
 _NOT_FOREIGN = re.compile(f"[^{_FOREIGN}]+")
 _NOT_LETTER = re.compile(r"[\W\d_]+")
+#: The second bytes of GB 2312.
+_CELLS = range(0xA1, 0xFF)
 #: Below this share of the rarer form a text is not "mixed": a name or a quotation does not change its script.
 _MIXED = 0.1
 
@@ -58,15 +60,34 @@ def _forms() -> tuple[frozenset[str], frozenset[str]]:
         pairs = (bytes((lead, trail)) for lead in leads for part in trails for trail in part)
         return set("".join(pair.decode(codec, "ignore") for pair in pairs))
 
-    gb2312 = repertoire("gb2312", range(0xB0, 0xF8), (range(0xA1, 0xFF),))
+    gb2312 = repertoire("gb2312", range(0xB0, 0xF8), (_CELLS,))
     # Big5 level 1 only: its level 2 is rare characters that simplified text uses as well.
     big5 = repertoire("big5", range(0xA4, 0xC7), (range(0x40, 0x7F), range(0xA1, 0xFF)))
     big5_all = big5 | repertoire("big5", range(0xC9, 0xFA), (range(0x40, 0x7F), range(0xA1, 0xFF)))
-    han = re.compile(f"[{_HAN}]")
+    han = re.compile(f"[{HAN}]")
     return (
         frozenset(character for character in gb2312 - big5_all if han.match(character)),
         frozenset(character for character in big5 - gb2312 if han.match(character)),
     )
+
+
+@cache
+def class_patterns() -> dict[str, re.Pattern[str]]:
+    """Return the pattern of runs of each class of characters that this module counts.
+
+    The keys: letter, han, foreign (kana, hangul and thai), simplified, traditional, common. "common" are the Han of
+    everyday text: level 1 of GB 2312 (3,755 characters) and the traditional forms of level 1 of Big5.
+    """
+    simplified, traditional = _forms()
+    level_1 = "".join(bytes((lead, trail)).decode("gb2312", "ignore") for lead in range(0xB0, 0xD8) for trail in _CELLS)
+    return {
+        "letter": re.compile(r"[^\W\d_]+"),
+        "han": re.compile(f"[{HAN}]+"),
+        "foreign": re.compile(f"[{_FOREIGN}]+"),
+        "simplified": re.compile("[" + "".join(sorted(simplified)) + "]+"),
+        "traditional": re.compile("[" + "".join(sorted(traditional)) + "]+"),
+        "common": re.compile("[" + "".join(sorted(traditional.union(level_1))) + "]+"),
+    }
 
 
 @cache
@@ -87,6 +108,11 @@ def chinese_form(text: str) -> Script:
     not_simplified, not_traditional = _form_patterns()
     simplified = len(not_simplified.sub("", text))
     traditional = len(not_traditional.sub("", text))
+    return form_of(simplified, traditional)
+
+
+def form_of(simplified: int, traditional: int) -> Script:
+    """Return the form of Chinese of a text with so many simplified-only and traditional-only characters."""
     told = simplified + traditional
     if told == 0:
         return "zh"

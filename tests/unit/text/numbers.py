@@ -33,7 +33,9 @@ def bank_card(random: Random) -> str:
 def credit_code(random: Random) -> str:
     """Return a unified social credit code."""
     alphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-    first = f"91{random.randrange(10**6):06}MA" + "".join(random.choice(alphabet) for _ in range(7))
+    first = f"91{random.choice([11, 31, 44, 65])}{random.randrange(10**4):04}MA" + "".join(
+        random.choice(alphabet) for _ in range(7)
+    )
     return next(first + last for last in alphabet if is_credit_code((first + last).lower()))
 
 

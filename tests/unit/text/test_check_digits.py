@@ -6,11 +6,22 @@ import doctest
 from datetime import date
 
 import pytest
+import stdnum.cn.ric
+import stdnum.cn.uscc
+import stdnum.luhn
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quanheng.text import check_digits as module
-from quanheng.text.check_digits import is_credit_code, is_date, is_luhn, is_resident_id, resident_id_digit
+from quanheng.text.check_digits import (
+    credit_digit,
+    is_credit_code,
+    is_date,
+    is_luhn,
+    is_organisation_code,
+    is_resident_id,
+    resident_id_digit,
+)
 
 
 @given(st.text("0123456789", min_size=17, max_size=17))
@@ -78,6 +89,38 @@ def test_luhn(digits: str, right: bool) -> None:
 @given(st.text("0123456789", min_size=1, max_size=18))
 def test_one_of_ten_digits_completes_a_number(digits: str) -> None:
     assert sum(is_luhn(digits + last) for last in "0123456789") == 1
+
+
+@given(st.text("0123456789", min_size=17, max_size=17))
+def test_python_stdnum_agrees_on_the_id_and_luhn_digits(first: str) -> None:
+    whole = first + resident_id_digit(first).upper()
+    assert stdnum.cn.ric.calc_check_digit(whole) == whole[-1]
+    assert is_luhn(first + stdnum.luhn.calc_check_digit(first))
+
+
+@given(st.text("0123456789abcdefghjklmnpqrtuwxy", min_size=17, max_size=17))
+def test_python_stdnum_agrees_on_the_credit_digit(first: str) -> None:
+    assert stdnum.cn.uscc.calc_check_digit(first.upper()) == credit_digit(first).upper()
+
+
+@pytest.mark.parametrize(
+    ("code", "right"),
+    [
+        ("d2143569x", True),  # the example of GB 11714-1997
+        ("d21435690", False),
+        ("m000100y4", True),  # characters 9 to 17 of the example of GB 32100-2015
+        ("m000100y5", False),
+        ("m000100y", False),
+        ("m000100y４", False),
+    ],
+)
+def test_organisation_codes(code: str, right: bool) -> None:
+    assert is_organisation_code(code) is right
+
+
+@given(st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=8, max_size=8))
+def test_one_of_eleven_characters_completes_an_organisation_code(first: str) -> None:
+    assert sum(is_organisation_code(first + last) for last in "0123456789x") == 1
 
 
 def test_examples_in_the_docstrings() -> None:
