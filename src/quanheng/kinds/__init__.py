@@ -22,7 +22,7 @@ __all__ = [
     "register_kind",
 ]
 
-_MODULES = ("platform", "data", "models", "oversight")
+_MODULES = ("platform", "data", "exports", "models", "oversight")
 
 
 def all_kinds() -> dict[str, type[Kind]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, JsonValue, StringConstraints, model_validator
 
-from quanheng.kinds.base import Count, Digest, Kind, Model, Rate, register_kind
+from quanheng.kinds.base import Count, Digest, Kind, Model, Rate, Say, Slug, register_kind
 from quanheng.kinds.risks import KnownRisk
 
 #: BCP 47, as far as corpora need it: "zh", "zh-Hans", "en".
@@ -19,23 +19,29 @@ Positive = Annotated[int, Field(ge=1, le=2**53 - 1)]
 
 #: 境内 / 境外 / 未知
 Region = Literal["domestic", "overseas", "unknown"]
-FileFormat = Literal["txt", "jsonl", "csv", "parquet", "html", "pack"]
-#: Why a document was left out of a corpus, in the order in which it is asked.
-DropReason = Literal["too_short", "too_long", "mostly_symbols", "not_chinese", "repetitive", "duplicate"]
+FileFormat = Literal["txt", "jsonl", "csv", "parquet", "html", "pack", "xlsx", "warc", "pdf", "docx", "markdown"]
+#: Why a document was left out or listed: a word of the recipe; `drop_reasons.py` says what the usual ones are called.
+Reason = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 PersonalDataType = Literal[
     "resident_id",  # 身份证号
+    "permit",  # 港澳台居民居住证、外国人永久居留身份证
     "mobile",  # 手机号
     "landline",  # 固定电话
     "bank_card",  # 银行卡号
     "credit_code",  # 统一社会信用代码
     "email",  # 电子邮箱
     "ipv4",  # IP 地址
-    "passport",  # 护照或通行证号
+    "ipv6",
+    "url_credentials",  # 网址中的口令、密钥
+    "passport",  # 护照号
+    "travel_permit",  # 往来港澳台的通行证
     "plate",  # 车牌号
     "qq",  # QQ 号
     "wechat",  # 微信号
+    "address",  # 详细地址
+    "name",  # 姓名
 ]
-FunnelStepName = Literal["read", "drop", "mask", "filter", "deduplicate"]
+FunnelStepName = Literal["read", "edit", "drop", "mask", "filter", "deduplicate"]
 
 
 class Origin(Model):
@@ -101,6 +107,12 @@ class Reading(Model):
     markup: Literal["plain", "pku_tagged"] = "plain"
     encoding: Literal["utf-8", "utf-16", "gb18030", "big5"] | None = None
     notes: str = ""
+    #: Column or JSON field with the address of the document; None takes the first of the usual names.
+    url_field: str | None = None
+    #: Several fields that make up the text, joined by a line end; in place of `text_field`.
+    text_fields: tuple[str, ...] = ()
+    #: What of a page is taken: its main text fast, the same with more care, or all that is visible.
+    extract: Literal["fast", "precise", "all"] = "fast"
 
 
 @register_kind
@@ -128,43 +140,61 @@ class Source(Kind):
         return self
 
 
-class Recipe(Model):
-    """Every parameter of a corpus build. Shares are (k, n); lengths count characters of the normalised text."""
+class RecipeV1(Model):
+    """Every parameter of a build by the first engine, whose steps were fixed. Shares are (k, n)."""
 
     min_characters: Count = 4
     max_characters: Positive = 1_000_000
-    #: Han among letters; research: 0.25 keeps short comments that language models lose.
     min_han: Rate = Rate(k=25, n=100)
-    #: Kana, hangul and thai among letters.
     max_foreign_script: Rate = Rate(k=2, n=100)
-    #: Characters that are neither letters, digits nor ordinary punctuation, among all but spaces.
     max_symbols: Rate = Rate(k=50, n=100)
-    #: Share of 8-character pieces that stood in the text before; only texts of 64 characters or more are asked.
     max_repetition: Rate = Rate(k=60, n=100)
-    mask: tuple[PersonalDataType, ...] = (
-        "resident_id",
-        "mobile",
-        "landline",
-        "bank_card",
-        "credit_code",
-        "email",
-        "ipv4",
-        "passport",
-        "plate",
-        "qq",
-        "wechat",
-    )
+    mask: tuple[PersonalDataType, ...] = ()
     deduplicate: Literal["exact", "none"] = "exact"
+    shard_bytes: Positive = 64 * 1024 * 1024
+    row_group_rows: Positive = 8192
+
+
+class Step(Model):
+    """One step of a recipe: an operator with its parameters (`use`), or a condition that drops or lists for review.
+
+    `drop`, `review`: an expression over the columns of the steps before. `optional`: without its asset (a lexicon, a
+    classifier) the step, and what asks for its columns, is passed over and the corpus says so.
+    """
+
+    use: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,99}$")] | None = None
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+    drop: str | None = None
+    review: str | None = None
+    reason: Reason | None = None
+    optional: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Step:
+        if sum(value is not None for value in (self.use, self.drop, self.review)) != 1:
+            raise ValueError("a step has one of use, drop, review")
+        if (self.reason is None) != (self.use is not None):
+            raise ValueError("a reason stands beside drop or review, and only there")
+        return self
+
+
+class Recipe(Model):
+    """How a corpus is made: steps in order. `labels`: columns that are kept beside the text."""
+
+    name: Slug
+    title: Say
+    steps: tuple[Step, ...] = Field(min_length=1)
+    labels: tuple[str, ...] = ()
     #: A shard is closed once it holds this many bytes of UTF-8 text.
     shard_bytes: Positive = 64 * 1024 * 1024
     row_group_rows: Positive = 8192
 
 
 class FunnelStep(Model):
-    """What one step took in and left; `reason` splits the step "drop"."""
+    """What one step took in and left; `reason` says why, or which operator edited."""
 
     step: FunnelStepName
-    reason: DropReason | None = None
+    reason: Reason | None = None
     documents_before: Count
     documents_after: Count
     characters_before: Count
@@ -188,7 +218,7 @@ class SourceShare(Model):
     licence_clear: bool
     documents_read: Count
     documents_kept: Count
-    dropped: dict[DropReason, Count]
+    dropped: dict[Reason, Count]
     broken_rows: Count
     characters_kept: Count
     bytes_kept: Count
@@ -224,16 +254,14 @@ class Shard(Model):
     documents: Count
 
 
-@register_kind
 class Corpus(Kind):
-    """Cleaned text in Parquet shards with every decision beside it.
+    """Cleaned text in Parquet shards with every decision beside it; what all versions of the kind have.
 
-    Layers: data/part-*.parquet (id, source, text, text_digest, flags), decisions/part-*.parquet, rejected.jsonl,
+    Layers: data/part-*.parquet (id, source, text, text_digest, flags …), decisions/part-*.parquet, rejected.jsonl,
     filter.jsonl, croissant.json, card.zh.md, card.en.md. `rows_digest` is independent of sharding and compression.
     """
 
-    kind: ClassVar[str] = "corpus/v1"
-    recipe: Recipe
+    recipe: RecipeV1 | Recipe
     funnel: tuple[FunnelStep, ...]
     totals: Totals
     per_source: tuple[SourceShare, ...]
@@ -252,6 +280,48 @@ class Corpus(Kind):
         if self.totals.documents != sum(share.documents_kept for share in self.per_source):
             raise ValueError("totals.documents differs from the sum over sources")
         return self
+
+
+@register_kind
+class CorpusV1(Corpus):
+    """A corpus of the first engine."""
+
+    kind: ClassVar[str] = "corpus/v1"
+    recipe: RecipeV1
+
+
+class OperatorUse(Model):
+    """An operator as it was used: place of its step in the recipe, and name/version:digest of parameters and assets."""
+
+    step: Count
+    id: str
+
+
+class Asset(Model):
+    """An artifact that operators read: its role ("lexicon", "classifier" …) and digest."""
+
+    role: str
+    digest: Digest
+
+
+@register_kind
+class CorpusV2(Corpus):
+    """A corpus made by a recipe.
+
+    More columns of data/part-*.parquet: url, and one per label. decisions have `of` (the document that a duplicate
+    repeats) and `spans`. `skipped`: places of optional steps that did not run, for want of an asset.
+    `review`: documents listed for review, by reason; they stay in the corpus with the flag "review".
+    """
+
+    kind: ClassVar[str] = "corpus/v2"
+    recipe: Recipe
+    operators: tuple[OperatorUse, ...]
+    assets: tuple[Asset, ...] = ()
+    skipped: tuple[Count, ...] = ()
+    review: dict[Reason, Count] = Field(default_factory=dict)
+    #: Spans that editors replaced, by what they were; lines and documents whose garbled encoding was put right.
+    edits: dict[str, Count] = Field(default_factory=dict)
+    repaired: dict[str, Count] = Field(default_factory=dict)
 
 
 #: What a sample is for: 训练数据人工抽检 / 关键词抽检 / 分类模型抽检, or one source after collection.
@@ -323,14 +393,33 @@ class SampleItem(Model):
     text: str
 
 
+Evasion = Literal["traditional", "inserted", "pinyin", "homophone", "split", "lookalike", "reversed"]
+
+
 class LexiconTerm(Model):
-    """One line of a lexicon's terms.jsonl. No mode drops a document: a hit is counted, or counted and listed."""
+    """One line of a lexicon's terms.jsonl. No mode drops a document: a hit is counted, or counted and listed.
+
+    `combine` (组合词): counts only with one of `with_terms` within `within` characters. `unless`: a hit that one of
+    these contains or touches is none. `evasion`: by which evasions the term is also found.
+    """
 
     term: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     risk: KnownRisk
-    mode: Literal["review", "count"] = "review"
+    mode: Literal["review", "count", "combine"] = "review"
     expires: Day | None = None
     note: str = ""
+    category: str = ""
+    weight: Annotated[int, Field(ge=1, le=100)] = 10
+    with_terms: tuple[str, ...] = ()
+    within: Annotated[int, Field(ge=1, le=1000)] = 30
+    unless: tuple[str, ...] = ()
+    evasion: tuple[Evasion, ...] = ("traditional", "inserted", "lookalike")
+
+    @model_validator(mode="after")
+    def _combined_with_something(self) -> LexiconTerm:
+        if self.mode == "combine" and not self.with_terms:
+            raise ValueError("a term of mode combine has with_terms")
+        return self
 
 
 @register_kind
@@ -350,3 +439,24 @@ class Lexicon(Kind):
         if self.terms != sum(self.per_risk.values()):
             raise ValueError("terms differs from the sum over risks")
         return self
+
+
+class Admission(Model):
+    """How terms did on a benign corpus of so many documents: `demoted` of them hit too often and lost their mode.
+
+    Layer admission.jsonl holds the evidence: term, k of n documents, excerpts.
+    """
+
+    corpus: Digest
+    documents: Count
+    #: The largest share of documents that a term of mode "review" may hit.
+    limit: Rate
+    demoted: Count
+
+
+@register_kind
+class LexiconV2(Lexicon):
+    """A lexicon whose terms may combine, except and evade, with its admission test where it had one."""
+
+    kind: ClassVar[str] = "lexicon/v2"
+    admission: Admission | None = None

@@ -12,15 +12,18 @@ KIND_WORDS: Mapping[str, str] = {
     "benchmark": "测试题库",
     "corpus": "训练数据",
     "endpoint": "端点",
+    "export": "导出",
     "files": "文件",
     "key": "密钥",
     "lexicon": "关键词库",
+    "mix": "配比",
     "model": "模型",
     "responses": "回答",
     "rulepack": "规则包",
     "sample": "样本",
     "sample_commitment": "抽样承诺",
     "source": "来源",
+    "tokenizer": "分词器",
     "verdicts": "判定结论",
 }
 #: What pydantic's error types mean, with the limits it tells of (its `ctx`).

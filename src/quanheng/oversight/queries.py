@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from quanheng.core.inputs import Input, Local, Takes, param
+from quanheng.core.save import write_file
 from quanheng.core.session import Session
 from quanheng.core.verb import query
-from quanheng.errors import Unavailable
 from quanheng.kinds.oversight import Assessment
 from quanheng.oversight import next_steps  # noqa: F401 - registers what the wing suggests to do next
 
@@ -96,22 +95,3 @@ def assessment_bundle(session: Session, inp: AssessmentBundle) -> Any:
         "log_size": made.log_size,
         "root": made.root,
     }
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; Unavailable says what the system refused."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise Unavailable(
-            f"{path} cannot be written: {error.strerror}",
-            f"无法写入 {path}：{error.strerror}",
-            hint=("Check the folder and the free space.", "请检查文件夹权限与剩余空间。"),
-            code="not_written",
-        ) from error

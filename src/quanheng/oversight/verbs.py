@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from quanheng.core.context import Draft, JobContext, Loaded
 from quanheng.core.inputs import Filled, Input, Local, Takes, param
+from quanheng.core.layer_rows import layer_rows
 from quanheng.core.resolve import local_path
 from quanheng.core.session import Session
 from quanheng.core.verb import verb
@@ -70,7 +71,7 @@ def verdicts_scan(ctx: JobContext, inp: VerdictsScan) -> Draft:
 
     lexicon = ctx.one("lexicon")
     assert isinstance(lexicon.model, Lexicon)  # noqa: S101 - Takes has checked the kind
-    terms = [LexiconTerm.model_validate(row) for row in lexicon.rows("terms.jsonl")]
+    terms = list(layer_rows(lexicon, "terms.jsonl", LexiconTerm))
     judge = KeywordJudge(terms, version=lexicon.digest.removeprefix("sha256:")[:16])
     return _judge(ctx, ctx.one("subject"), judge)
 

@@ -9,7 +9,17 @@ import pytest
 from pydantic import ValidationError
 
 from quanheng.kinds import kind_model
-from quanheng.kinds.data import Corpus, Lexicon, LexiconTerm, Recipe, Sample, SampleCommitment, Source, SourceShare
+from quanheng.kinds.data import (
+    CorpusV1,
+    CorpusV2,
+    Lexicon,
+    LexiconTerm,
+    RecipeV1,
+    Sample,
+    SampleCommitment,
+    Source,
+    SourceShare,
+)
 
 D = "sha256:" + "0" * 64
 T = TypeVar("T")
@@ -61,7 +71,15 @@ def test_packs_need_not_add_up_to_the_bytes_of_files() -> None:
 
 
 def test_no_kind_of_data_holds_a_float() -> None:
-    for name in ("source/v1", "corpus/v1", "sample/v1", "sample_commitment/v1", "lexicon/v1"):
+    for name in (
+        "source/v1",
+        "corpus/v1",
+        "corpus/v2",
+        "lexicon/v2",
+        "sample/v1",
+        "sample_commitment/v1",
+        "lexicon/v1",
+    ):
         schema = json.dumps(kind_model(name).model_json_schema())
         assert '"number"' not in schema, name
 
@@ -98,13 +116,43 @@ def test_a_corpus_must_add_up() -> None:
         "rows_digest": D,
         "shards": [],
     }
-    assert parse(Corpus, corpus).recipe == Recipe()
+    assert parse(CorpusV1, corpus).recipe == RecipeV1()
     for change in (
         {"totals": {"documents": 1, "characters": 0, "bytes": 0}},
         {"shards": [{"title": "a", "documents": 1}]},
     ):
         with pytest.raises(ValidationError):
-            parse(Corpus, {**corpus, **change})
+            parse(CorpusV1, {**corpus, **change})
+
+
+def test_a_step_of_a_recipe_is_one_thing() -> None:
+    step = {"drop": "characters < 4", "reason": "too_short"}
+    recipe = {"name": "a", "title": {"en": "a", "zh": "甲"}, "steps": [{"use": "length"}, step]}
+    whole: dict[str, Any] = {
+        "recipe": recipe,
+        "operators": [{"step": 0, "id": "length/1:0"}],
+        "funnel": [],
+        "totals": {"documents": 0, "characters": 0, "bytes": 0},
+        "per_source": [],
+        "personal_data": {},
+        "masked_documents": 0,
+        "filtered": {"documents": 0, "documents_filtered": 0},
+        "encodings": {},
+        "language": {},
+        "rows_digest": D,
+        "shards": [],
+    }
+    assert parse(CorpusV2, whole).recipe.steps[1].reason == "too_short"
+    for wrong in ({}, {**step, "use": "length"}, {"drop": "a"}, {"use": "length", "reason": "a"}, {"use": "No"}):
+        with pytest.raises(ValidationError):
+            parse(CorpusV2, {**whole, "recipe": {**recipe, "steps": [wrong]}})
+
+
+def test_a_term_that_combines_has_something_to_combine_with() -> None:
+    term = {"term": "转账", "risk": "A.1.h", "mode": "combine"}
+    assert parse(LexiconTerm, {**term, "with_terms": ["陌生人"]}).within == 30
+    with pytest.raises(ValidationError):
+        parse(LexiconTerm, term)
 
 
 def test_a_sample_of_others_has_nonce_and_checkpoint() -> None:

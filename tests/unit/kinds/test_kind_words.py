@@ -38,7 +38,11 @@ def test_every_kind_has_a_chinese_word() -> None:
         (Question, '{"id": "q1", "question": "甲", "risk": "Z.9"}', "不在 31 类风险编号之中"),
         (Question, '{"id": "q1", "question": "甲"}', "每题须填 risk 或 aspect 其中一项，且只填一项"),
         (LexiconTerm, '{"term": "", "risk": "A.1.a"}', "不得少于 1 个字符"),
-        (LexiconTerm, '{"term": "甲", "risk": "A.1.a", "mode": "x"}', "不是允许的取值，可用：'review'、'count'"),
+        (
+            LexiconTerm,
+            '{"term": "甲", "risk": "A.1.a", "mode": "x"}',
+            "不是允许的取值，可用：'review'、'count'、'combine'",
+        ),
     ],
 )
 def test_reasons_of_rows_are_in_chinese(model: type[Model], line: str, said: str) -> None:

@@ -96,12 +96,12 @@ class Kit:
             ("filter", None, total, total),
         )
         return self.load(
-            data.Corpus(
-                recipe=data.Recipe(),
+            data.CorpusV1(
+                recipe=data.RecipeV1(),
                 funnel=tuple(
                     data.FunnelStep(
                         step=step,  # type: ignore[arg-type]
-                        reason=reason,  # type: ignore[arg-type]
+                        reason=reason,
                         documents_before=before,
                         documents_after=after,
                         characters_before=before * 20,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quanheng.kinds.base import Rate
 from quanheng.kinds.data import Corpus, FunnelStep, Source
+from quanheng.kinds.drop_reasons import reason_name
 from quanheng.kinds.kind_words import said_zh
 from quanheng.kinds.models import Benchmark, Endpoint, LanguageModel, Responses
 from quanheng.kinds.oversight import Assessment, Draw, Judge, JudgeUse, Rule, RulePack
@@ -102,7 +103,7 @@ def funnel(corpus: Held[Corpus] | None, tongue: Tongue) -> Section | None:
 def _funnel_row(step: FunnelStep, first: int, tongue: Tongue) -> tuple[Cell, ...]:
     name = tongue(f"step_{step.step}")
     if step.reason:
-        name = tongue.labelled(f"step_{step.step}", tongue(f"reason_{step.reason}"))
+        name = tongue.labelled(f"step_{step.step}", tongue.say(reason_name(step.reason)))
     less = step.documents_before - step.documents_after
     left = step.documents_after / first if first else 0.0
     return cell(name), left, cell(number(step.documents_after)), cell(f"−{number(less)}" if less else "")

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from quanheng.kinds.data import DropReason, FunnelStepName, Region, SamplePurpose
+from quanheng.kinds.data import FunnelStepName, Region, SamplePurpose
 from quanheng.kinds.models import BankPurpose
 from quanheng.kinds.oversight import Basis, Force, Judged, Method, Verdict
 from quanheng.oversight.report.words import WORDS, Tongue, percent, plain_percent, short_digest
@@ -31,7 +31,6 @@ def test_both_languages_have_the_same_places(key: str) -> None:
         ("method_", get_args(Method)),
         ("purpose_", get_args(SamplePurpose)),
         ("step_", get_args(FunnelStepName)),
-        ("reason_", get_args(DropReason)),
     ],
 )
 def test_every_value_of_a_kind_has_a_word(prefix: str, values: tuple[str, ...]) -> None:
