@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from quanheng.core.context import Draft, JobContext, Loaded, Settled, parse_config
-from quanheng.core.executors import LocalExecutor
+from quanheng.core.context import Draft, Executor, JobContext, Loaded, Settled, parse_config
+from quanheng.core.executors import Chosen, open_executor
 from quanheng.errors import QuanhengError
 from quanheng.store import JSON, Cache, Descriptor, Layer, LocalObjects, Manifest
 
@@ -89,7 +89,7 @@ def load(manifest: bytes, config: bytes, opener: Any) -> Loaded:
     return Loaded(parsed.digest, parsed, model, made_by, opener)
 
 
-def _context(task: Mapping[str, Any], channel: Channel) -> JobContext:
+def _context(task: Mapping[str, Any], executor: Executor, channel: Channel) -> JobContext:
     objects = LocalObjects(Path(task["objects"]))
     settings = Settled(
         processes=task["processes"],
@@ -111,7 +111,7 @@ def _context(task: Mapping[str, Any], channel: Channel) -> JobContext:
     return JobContext(
         objects=objects,
         cache=Cache(Path(task["cache"]), objects),
-        executor=LocalExecutor(settings.processes),
+        executor=executor,
         settings=settings,
         inputs=inputs,
         made_by=task["made_by"],
@@ -130,8 +130,9 @@ def _run(task: Mapping[str, Any], channel: Channel) -> None:
     from quanheng.core.verb import find_verb
 
     verb = find_verb(task["verb"])
-    context = _context(task, channel)
-    drafts = _drafts(verb.body(context, verb.input.model_validate_json(task["input"])))
+    with open_executor(Chosen(**task["executor"]), Path(task["workspace"])) as executor:
+        context = _context(task, executor, channel)
+        drafts = _drafts(verb.body(context, verb.input.model_validate_json(task["input"])))
     outputs: list[JSON] = [
         {
             "kind": draft.model.kind,

@@ -66,6 +66,7 @@ class Panel:
     template: str
     context: Callable[[View], Mapping[str, Any]]
     count: Callable[[View], str] | None = None
+    is_long: bool = False
 
 
 TABS: dict[str, list[Panel]] = {}
@@ -77,15 +78,22 @@ Context = Callable[[View], Mapping[str, Any]]
 
 
 def tab(
-    kind: str, slug: str, *, title: tuple[str, str], template: str, count: Callable[[View], str] | None = None
+    kind: str,
+    slug: str,
+    *,
+    title: tuple[str, str],
+    template: str,
+    count: Callable[[View], str] | None = None,
+    is_long: bool = False,
 ) -> Callable[[Context], Context]:
     """Register a function as a tab of artifacts of `kind`; tabs stand in the order in which they are registered.
 
-    The first one is what the page opens with. count: the number beside the tab's title.
+    The first one is what the page opens with. count: the number beside the tab's title. is_long: what it is asked may
+    be longer than an address, so that its form may be sent by POST too; it still only reads.
     """
 
     def add(function: Context) -> Context:
-        TABS.setdefault(kind, []).append(Panel(kind, slug, Text(*title), template, function, count))
+        TABS.setdefault(kind, []).append(Panel(kind, slug, Text(*title), template, function, count, is_long))
         return function
 
     return add

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +21,7 @@ from quanheng.core import clock, jobs, register
 from quanheng.core.child import layer_from_json, subject_from_json, unexpected
 from quanheng.core.context import Draft
 from quanheng.core.database import cursor, retry_locked, write
+from quanheng.core.executors import choose
 from quanheng.core.jobs import CANCELLED, DONE, FAILED, Plan, Result
 from quanheng.core.resolve import check_unchanged
 from quanheng.core.session import Session
@@ -117,6 +118,7 @@ def _task(session: Session, plan: Plan) -> bytes:
             "cache": str(workspace.folder / "cache"),
             "workspace": str(workspace.folder),
             "processes": workspace.settings.number("processes"),
+            "executor": asdict(choose(workspace.settings)),
             "allowed_hosts": sorted(workspace.settings.allowed_hosts),
         }
     ).encode()

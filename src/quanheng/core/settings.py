@@ -56,6 +56,36 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "processes", 0, Text("worker processes of one job; 0 = one per core", "单个作业的工作进程数；0 为每核一个")
     ),
+    Setting(
+        "executor",
+        "local",
+        Text(
+            "where the parts of a job run: local, ray or slurm",
+            "作业的各部分在哪里执行：local（本机）、ray 或 slurm",
+        ),
+        choices=("local", "ray", "slurm"),
+    ),
+    Setting(
+        "ray_address",
+        "local",
+        Text(
+            "Ray cluster: local starts one here, auto finds the one of this machine, or host:port",
+            "Ray 集群：local 在本机启动，auto 用本机所在的集群，或写 主机:端口",
+        ),
+    ),
+    Setting(
+        "slurm_partition",
+        "",
+        Text("Slurm partition; empty = the default one", "Slurm 分区；留空即默认分区"),
+    ),
+    Setting(
+        "slurm_options",
+        "",
+        Text(
+            "further options of sbatch, such as --time=02:00:00 --mem=8G",
+            "sbatch 的其他选项，如 --time=02:00:00 --mem=8G",
+        ),
+    ),
     Setting("lease_s", 30, Text("seconds before a silent job counts as lost", "作业失去心跳多少秒后视为丢失"), least=1),
     Setting("database_wait_s", 60, Text("seconds to wait for a locked database", "数据库被占用时最多等待的秒数")),
     Setting(

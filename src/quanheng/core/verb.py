@@ -153,6 +153,7 @@ _CORE = (
     "maintenance",
     "flow_plan",
     "project_queries",
+    "save",
 )
 _loaded = False
 

@@ -27,6 +27,8 @@ ANSWERS = (
     "core/job_queries.py",
     "oversight/queries.py",
     "data/page_queries.py",
+    "data/page_decisions.py",
+    "data/corpus_verbs.py",
     "models/page_queries.py",
     "oversight/page_queries.py",
 )
