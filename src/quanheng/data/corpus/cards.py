@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from quanheng.kinds.base import Rate
-from quanheng.kinds.data import Corpus, FunnelStep, Source
+from quanheng.kinds.data import Corpus, CorpusV2, FunnelStep, RecipeV1, Source, Step
+from quanheng.kinds.drop_reasons import reason_name
 from quanheng.stats.binomial import decimal_text
 from quanheng.store import Layer
 from quanheng.text.personal_data import LABELS
@@ -23,20 +24,14 @@ _ORIGINS = {
 _REGIONS = {"domestic": ("境内", "domestic"), "overseas": ("境外", "overseas"), "unknown": ("未知", "unknown")}
 _STEPS = {
     "read": ("读取", "read"),
+    "edit": ("编辑", "edit"),
     "drop": ("剔除", "drop"),
     "mask": ("遮蔽个人信息", "mask personal data"),
     "deduplicate": ("去重", "deduplicate"),
     "filter": ("关键词过滤", "filter by terms"),
 }
-#: Why a document was dropped, in Chinese and in English.
-REASONS = {
-    "too_short": ("过短", "too short"),
-    "too_long": ("过长", "too long"),
-    "mostly_symbols": ("以符号为主", "mostly symbols"),
-    "not_chinese": ("非中文", "not Chinese"),
-    "repetitive": ("大量重复", "repetitive"),
-    "duplicate": ("完全重复", "exact duplicate"),
-}
+#: Reasons that the name of a step says already.
+_SAID_BY_STEP = {"deduplicate": ("duplicate",), "filter": ("risk_terms",)}
 _SCRIPTS = {
     "zh-Hans": ("简体", "simplified"),
     "zh-Hant": ("繁体", "traditional"),
@@ -46,15 +41,16 @@ _SCRIPTS = {
 }
 
 
-def _cell(text: str) -> str:
-    """Return text safe inside a Markdown table: titles are written by people."""
+def cell(text: str) -> str:
+    """Return text safe inside a Markdown table or list: titles are written by people."""
     flat = " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
     return flat.replace("<", "&lt;").replace("`", "\\`")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str | int]]) -> list[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[str | int]]) -> list[str]:
+    """Return the lines of a Markdown table, and an empty one after it."""
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    lines += ["| " + " | ".join(_cell(f"{c:,}" if isinstance(c, int) else c) for c in row) + " |" for row in rows]
+    lines += ["| " + " | ".join(cell(f"{c:,}" if isinstance(c, int) else c) for c in row) + " |" for row in rows]
     return [*lines, ""]
 
 
@@ -108,9 +104,9 @@ def _sources(corpus: Corpus, sources: Sequence[Source], at: int) -> list[str]:
         )
         for source, share in zip(sources, corpus.per_source, strict=True)
     ]
-    lines = [("## 来源", "## Sources")[at], "", *_table(head, rows)]
+    lines = [("## 来源", "## Sources")[at], "", *table(head, rows)]
     lines += [("许可原文：", "Licences as found:")[at], ""]
-    lines += [f"- {_cell(source.title)}: {_cell(source.licence.found) or '–'}" for source in sources]
+    lines += [f"- {cell(source.title)}: {cell(source.licence.found) or '–'}" for source in sources]
     return [*lines, ""]
 
 
@@ -119,28 +115,32 @@ def _funnel(funnel: Sequence[FunnelStep], at: int) -> list[str]:
     rows = []
     for step in funnel:
         name = _STEPS[step.step][at]
-        if step.reason is not None and step.step == "drop":
-            name += ("：", ": ")[at] + REASONS[step.reason][at]
+        if step.reason is not None and step.reason not in _SAID_BY_STEP.get(step.step, ()):
+            said = reason_name(step.reason)
+            name += ("：", ": ")[at] + (said.zh, said.en)[at]
         fewer = step.documents_before - step.documents_after
         rows.append((name, step.documents_after, fewer, step.characters_after))
-    return [("## 处理过程", "## What was done")[at], "", *_table(head, rows)]
+    return [("## 处理过程", "## What was done")[at], "", *table(head, rows)]
 
 
 def _contents(corpus: Corpus, at: int) -> list[str]:
     kept = corpus.totals.documents
     lines = [("## 文字与编码", "## Script and encodings")[at], ""]
     head = (("文字", "文档", "占比"), ("script", "documents", "share"))[at]
-    rows = [(_SCRIPTS[name][at], count, _percent(count, kept)) for name, count in corpus.language.items()]
-    lines += _table(head, rows)
+    rows = [
+        (_SCRIPTS.get(name, (name, name))[at], count, _percent(count, kept)) for name, count in corpus.language.items()
+    ]
+    lines += table(head, rows)
     files = "，".join(f"{name} {count:,}" for name, count in corpus.encodings.items())
     lines += [(f"文件编码：{files}", f"Files by encoding: {files.replace('，', ', ')}")[at], ""]
     lines += [("## 个人信息", "## Personal data")[at], ""]
     if corpus.personal_data:
         head_types = (("类型", "处"), ("type", "places"))[at]
         names = [
-            (LABELS[name] if at == 0 else name.replace("_", " "), count) for name, count in corpus.personal_data.items()
+            (LABELS.get(name, name) if at == 0 else name.replace("_", " "), count)
+            for name, count in corpus.personal_data.items()
         ]
-        lines += _table(head_types, names)
+        lines += table(head_types, names)
     masked = corpus.masked_documents
     return [
         *lines,
@@ -171,36 +171,96 @@ def _filter(corpus: Corpus, at: int) -> list[str]:
 
 
 def _limits(corpus: Corpus, at: int) -> list[str]:
-    recipe = corpus.recipe
-    same_zh = "仅去除完全相同的文本，近似重复仍在其中" if recipe.deduplicate == "exact" else "没有去重"
-    same_en = (
-        "only equal texts were removed, near-duplicates are still here"
-        if recipe.deduplicate == "exact"
-        else "duplicates were not removed"
-    )
-    parameters = {
-        "min_characters": str(recipe.min_characters),
-        "max_characters": str(recipe.max_characters),
-        "min_han": _rate(recipe.min_han),
-        "max_foreign_script": _rate(recipe.max_foreign_script),
-        "max_symbols": _rate(recipe.max_symbols),
-        "max_repetition": _rate(recipe.max_repetition),
-        "deduplicate": recipe.deduplicate,
-    }
+    """Return what was not done, and with which parameters the rest was."""
+    same = _duplicates(corpus)
     zh = [
-        f"- {same_zh}。",
-        "- 个人信息按规则和校验码识别；姓名、住址等没有规则的信息不在识别范围内。",
-        "- 没有语言模型评分，也没有人工审核；人工抽检另见抽样结果。",
+        f"- {same[0]}。",
+        "- 个人信息按规则和校验码识别，不能保证没有遗漏。",
+        "- 没有逐篇人工审核；人工抽检另见抽样结果。",
         "- 没有核查文本的知识产权。",
     ]
     en = [
-        f"- {same_en[0].upper()}{same_en[1:]}.",
-        "- Personal data is found by rules and check digits; names and addresses, which have none, are not looked for.",
-        "- No language model scored the text and nobody reviewed it; for manual checks see the samples.",
+        f"- {same[1]}.",
+        "- Personal data is found by rules and check digits; some may have been missed.",
+        "- Nobody reviewed every text; for manual checks see the samples.",
         "- Intellectual property in the text was not checked.",
     ]
-    lines = [("## 局限", "## Limits")[at], "", *(zh, en)[at], "", ("## 参数", "## Parameters")[at], ""]
-    return lines + _table((("参数", "值"), ("parameter", "value"))[at], list(parameters.items()))
+    lines = [("## 局限", "## Limits")[at], "", *(zh, en)[at], *_passed_over(corpus, at), ""]
+    if isinstance(corpus.recipe, RecipeV1):
+        parameters = _parameters(corpus.recipe)
+        head = (("参数", "值"), ("parameter", "value"))[at]
+        return [*lines, ("## 参数", "## Parameters")[at], "", *table(head, parameters)]
+    return [*lines, *_recipe(corpus, at)]
+
+
+def _duplicates(corpus: Corpus) -> tuple[str, str]:
+    """Return which duplicates are gone, in Chinese and English, by the operators that ran."""
+    ran = {use.id.split("/")[0] for use in corpus.operators} if isinstance(corpus, CorpusV2) else set()
+    if isinstance(corpus.recipe, RecipeV1) and corpus.recipe.deduplicate == "exact":
+        ran.add("deduplicate_exact")
+    if "deduplicate_near" in ran:
+        return (
+            "近似重复按估计的相似度去除，阈值以下的仍在其中",
+            "Near-duplicates were removed by an estimate of their likeness; those below the threshold are still here",
+        )
+    if "deduplicate_exact" in ran:
+        return (
+            "仅去除完全相同的文本，近似重复仍在其中",
+            "Only equal texts were removed, near-duplicates are still here",
+        )
+    return "没有去除重复的文本", "Duplicates were not removed"
+
+
+def _passed_over(corpus: Corpus, at: int) -> list[str]:
+    """Return the steps that did not run, and what waits for review."""
+    if not isinstance(corpus, CorpusV2):
+        return []
+    lines = []
+    names = [cell(_step_text(corpus.recipe.steps[place])) for place in corpus.skipped]
+    if names:
+        zh = f"- 以下可选步骤缺少所需的词表或模型，没有执行：{'、'.join(names)}。"
+        en = f"- These optional steps lacked their lexicon or model and did not run: {', '.join(names)}."
+        lines.append((zh, en)[at])
+    for reason, count in corpus.review.items():
+        said = reason_name(reason)
+        zh = f"- {count:,} 篇待人工复核（{said.zh}），仍在语料中。"
+        en = f"- {count:,} documents wait for review ({said.en}); they are still in the corpus."
+        lines.append((zh, en)[at])
+    return lines
+
+
+def _parameters(recipe: RecipeV1) -> list[tuple[str, str]]:
+    return [
+        ("min_characters", str(recipe.min_characters)),
+        ("max_characters", str(recipe.max_characters)),
+        ("min_han", _rate(recipe.min_han)),
+        ("max_foreign_script", _rate(recipe.max_foreign_script)),
+        ("max_symbols", _rate(recipe.max_symbols)),
+        ("max_repetition", _rate(recipe.max_repetition)),
+        ("deduplicate", recipe.deduplicate),
+    ]
+
+
+def _recipe(corpus: Corpus, at: int) -> list[str]:
+    """Return the steps of a recipe as they were used."""
+    if not isinstance(corpus, CorpusV2):
+        return []
+    used = {use.step: use.id for use in corpus.operators}
+    rows = []
+    for place, step in enumerate(corpus.recipe.steps):
+        said = reason_name(step.reason) if step.reason else None
+        rows.append((place + 1, _step_text(step), (said.zh, said.en)[at] if said else used.get(place, "–")))
+    title = (corpus.recipe.title.zh, corpus.recipe.title.en)[at]
+    head = (("序号", "步骤", "原因或算子编号"), ("no.", "step", "reason or operator id"))[at]
+    return [(f"## 配方：{cell(title)}", f"## Recipe: {cell(title)}")[at], "", *table(head, rows)]
+
+
+def _step_text(step: Step) -> str:
+    """Return a step in one line, as the recipe has it."""
+    if step.use is None:
+        return f"drop: {step.drop}" if step.drop is not None else f"review: {step.review}"
+    given = ", ".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in step.params.items())
+    return f"{step.use} ({given})" if given else step.use
 
 
 #: The context of the Croissant 1.0 format specification, as printed there.
@@ -250,9 +310,12 @@ _FIELDS = (
 )
 
 
-def croissant(corpus: Corpus, sources: Sequence[Source], layers: Sequence[Layer]) -> str:
+def croissant(
+    corpus: Corpus, sources: Sequence[Source], layers: Sequence[Layer], columns: Sequence[tuple[str, str]] = ()
+) -> str:
     """Return the Croissant 1.0 JSON-LD of the corpus: every layer so far with its SHA-256, and the fields of a row.
 
+    columns: more columns of the shards, with their type as operators name it ("int64", "strings" …).
     It carries no date: the same corpus always has the same bytes. Source: Croissant Format Specification 1.0.
     """
     files = [_file_object(layer) for layer in layers]
@@ -277,7 +340,9 @@ def croissant(corpus: Corpus, sources: Sequence[Source], layers: Sequence[Layer]
             "isBasedOn": [source.title for source in sources],
             "personalSensitiveInformation": [f"{name}: {n} masked" for name, n in corpus.personal_data.items()],
             "distribution": [*files, shards],
-            "recordSet": [{"@type": "cr:RecordSet", "@id": "documents", "name": "documents", "field": _fields()}],
+            "recordSet": [
+                {"@type": "cr:RecordSet", "@id": "documents", "name": "documents", "field": _fields(columns)}
+            ],
         },
         ensure_ascii=False,
         indent=2,
@@ -298,18 +363,36 @@ def _file_object(layer: Layer) -> dict[str, str]:
     }
 
 
-def _fields() -> list[dict[str, object]]:
-    fields: list[dict[str, object]] = []
-    for name, description, repeated in _FIELDS:
-        fields.append(
-            {
-                "@type": "cr:Field",
-                "@id": f"documents/{name}",
-                "name": name,
-                "description": description,
-                "dataType": "sc:Text",
-                "source": {"fileSet": {"@id": "data-shards"}, "extract": {"column": name}},
-                **({"repeated": True} if repeated else {}),
-            }
-        )
-    return fields
+def _fields(columns: Sequence[tuple[str, str]]) -> list[dict[str, object]]:
+    fields = [
+        field_of("documents", "data-shards", name, description, "strings" if repeated else "string")
+        for name, description, repeated in _FIELDS
+    ]
+    return fields + [
+        field_of("documents", "data-shards", name, DESCRIPTIONS.get(name, f"Label {name}."), kind)
+        for name, kind in columns
+    ]
+
+
+#: Types of Croissant by those of columns.
+_DATA_TYPES = {"int64": "sc:Integer", "int32": "sc:Integer", "float64": "sc:Float", "bool": "sc:Boolean"}
+#: What a column that is no label means.
+DESCRIPTIONS = {
+    **{name: description for name, description, _ in _FIELDS},
+    "url": "Address of the document, where one is known.",
+    "licence": "SPDX identifier of the licence.",
+    "source_digest": "Digest of the source artifact.",
+}
+
+
+def field_of(records: str, files: str, name: str, description: str, kind: str) -> dict[str, object]:
+    """Return a field of the record set `records` that reads the column `name` of the file set `files`."""
+    return {
+        "@type": "cr:Field",
+        "@id": f"{records}/{name}",
+        "name": name,
+        "description": description,
+        "dataType": _DATA_TYPES.get(kind, "sc:Text"),
+        "source": {"fileSet": {"@id": files}, "extract": {"column": name}},
+        **({"repeated": True} if kind == "strings" else {}),
+    }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from quanheng.data.corpus.read import FORMATS
+from quanheng.data.corpus.read import FORMATS, format_of
 from quanheng.errors import Invalid, NotFound, Unavailable
 from quanheng.kinds.data import FileCounts, FileFormat, SourceFile
 from quanheng.store import Layer, ObjectStore, canonical_json, write_zip
@@ -24,6 +24,11 @@ MEDIA_TYPES: dict[FileFormat, str] = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
     "html": "text/html",
+    "markdown": "text/markdown",
+    "warc": "application/warc",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pdf": "application/pdf",
     "pack": "application/zip",
 }
 _CHUNK_BYTES = 1 << 20
@@ -57,7 +62,7 @@ class StoredFiles:
 
 
 def _known() -> str:
-    return " ".join(FORMATS)
+    return " ".join(FORMATS) + " (.gz .zst)"
 
 
 def scan_folder(path: str | Path) -> Scan:
@@ -69,14 +74,15 @@ def scan_folder(path: str | Path) -> Scan:
     """
     root = Path(path)
     if root.is_file():
-        if root.suffix.lower() not in FORMATS:
+        format = format_of(root.name)
+        if format is None:
             raise Invalid(
                 f"{root} has a format that is not known",
                 f"{root} 的格式无法识别",
                 hint=(f"Formats are told by the end of the name: {_known()}", f"按扩展名识别格式：{_known()}"),
                 code="unknown_format",
             )
-        return Scan((_found(root, root.name),), ())
+        return Scan((_found(root, root.name, format),), ())
     if not root.is_dir():
         raise NotFound(
             f"there is no file or folder {root}",
@@ -87,8 +93,9 @@ def scan_folder(path: str | Path) -> Scan:
     files: list[FoundFile] = []
     passed_over: list[str] = []
     for name, is_file in _names(root):
-        if is_file and Path(name).suffix.lower() in FORMATS:
-            files.append(_found(root / name, name))
+        format = format_of(name) if is_file else None
+        if format is not None:
+            files.append(_found(root / name, name, format))
         else:
             passed_over.append(name)
     if not files:
@@ -140,7 +147,7 @@ def _unreadable(path: Path, error: OSError) -> Unavailable:
     )
 
 
-def _found(path: Path, title: str) -> FoundFile:
+def _found(path: Path, title: str, format: FileFormat) -> FoundFile:
     try:
         title.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -156,7 +163,7 @@ def _found(path: Path, title: str) -> FoundFile:
             size = os.fstat(stream.fileno()).st_size
     except OSError as error:
         raise _unreadable(path, error) from error
-    return FoundFile(path, title, FORMATS[path.suffix.lower()], size)
+    return FoundFile(path, title, format, size)
 
 
 def store_files(scan: Scan, objects: ObjectStore, progress: Progress, scratch: str | Path) -> StoredFiles:

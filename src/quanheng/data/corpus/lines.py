@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from quanheng.text.encoding import Encoding, try_decode
+from quanheng.text.encoding import Encoding, decode_otherwise, try_decode
 from quanheng.text.personal_data import find, mask
 
 #: A line, a field or a document of more bytes is kept aside as broken. Memory is bounded by a few times this.
@@ -34,6 +34,20 @@ class Broken(NamedTuple):
     reason: str
     excerpt: str
     byte: int | None = None
+
+
+class Document(NamedTuple):
+    """One document as read: `row` says where in its file ("12", or "3.12" for row 12 of member 3 of a pack).
+
+    url: the address that it came from, "" when the file says none.
+    """
+
+    row: str
+    text: str
+    url: str = ""
+
+
+Found = Document | Broken
 
 
 def excerpt(text: str) -> str:
@@ -96,8 +110,12 @@ class TextLine(NamedTuple):
     size: int
 
 
-def text_lines(found: Iterable[Line], encoding: Encoding) -> Iterator[TextLine]:
-    """Yield each line decoded, or as Broken "too_large" or "undecodable" with the byte offset in the file."""
+def text_lines(found: Iterable[Line], encoding: Encoding, mended: dict[str, int] | None = None) -> Iterator[TextLine]:
+    """Yield each line decoded, or as Broken "too_large" or "undecodable" with the byte offset in the file.
+
+    A line that is in another encoding than its file is decoded from that one, and counted in `mended` as
+    "line_as_<encoding>".
+    """
     actual: Encoding = "utf-8" if encoding.startswith("utf-16") else encoding
     for line in found:
         if line.data is None:
@@ -105,9 +123,14 @@ def text_lines(found: Iterable[Line], encoding: Encoding) -> Iterator[TextLine]:
             yield TextLine(line.number, None, Broken(str(line.number), "too_large", head, line.offset), line.size)
             continue
         decoded = try_decode(line.data, actual)
-        if decoded.text is None:
+        if decoded.text is not None:
+            yield TextLine(line.number, decoded.text, None, line.size)
+        elif (other := decode_otherwise(line.data, actual)) is not None:
+            if mended is not None:
+                kind = f"line_as_{other[1]}"
+                mended[kind] = mended.get(kind, 0) + 1
+            yield TextLine(line.number, other[0], None, line.size)
+        else:
             at = line.offset + (decoded.error_at or 0)
             head = excerpt_of_bytes(line.data, actual)
             yield TextLine(line.number, None, Broken(str(line.number), "undecodable", head, at), line.size)
-        else:
-            yield TextLine(line.number, decoded.text, None, line.size)

@@ -75,6 +75,9 @@ class Hits(Model):
     mode: str
     risks: dict[str, int]
     spans: tuple[tuple[int, int, int], ...]
+    #: How each hit hid, "" for one that did not; and why the document is listed for review. Not of the first engine.
+    evasions: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 class Bin(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,24 +18,13 @@ GROUP_BYTES = 32 * 1024 * 1024
 
 #: Column name and Arrow type, by name, so that nothing heavy is imported here.
 Columns = tuple[tuple[str, str], ...]
-UNIT_COLUMNS: Columns = (
-    ("file", "int32"),
-    ("row", "string"),
-    ("reason", "string"),
-    ("text", "string"),
-    ("digest", "binary"),
-    ("characters_read", "int64"),
-    ("bytes", "int64"),
-    ("script", "string"),
-    ("masked", "string"),
-    ("hits", "string"),
-)
 DATA_COLUMNS: Columns = (
     ("id", "string"),
     ("source", "string"),
     ("text", "string"),
     ("text_digest", "string"),
     ("flags", "strings"),
+    ("url", "string"),
 )
 DECISION_COLUMNS: Columns = (
     ("id", "string"),
@@ -43,21 +32,26 @@ DECISION_COLUMNS: Columns = (
     ("decision", "string"),
     ("reason", "string"),
     ("excerpt", "string"),
+    ("of", "string"),
+    ("measure", "string"),
+    ("spans", "string"),
 )
 #: Few distinct values; every other column is written plain, so that the dictionary limit of a page never decides.
-_DICTIONARIES = ("source", "reason", "decision", "script", "flags.list.element")
+_DICTIONARIES = ("source", "reason", "decision", "flags.list.element")
 
 Row = tuple[object, ...]
 
 
-def _schema(columns: Columns) -> pa.Schema:
+def schema_of(columns: Columns) -> pa.Schema:
+    """Return the Arrow schema of columns."""
     import pyarrow as pa
 
     types = {
         "int32": pa.int32(),
         "int64": pa.int64(),
+        "float64": pa.float64(),
+        "bool": pa.bool_(),
         "string": pa.string(),
-        "binary": pa.binary(),
         "strings": pa.list_(pa.string()),
     }
     return pa.schema([pa.field(name, types[kind], nullable=False) for name, kind in columns])
@@ -71,10 +65,12 @@ class TableWriter:
     ) -> None:
         import pyarrow.parquet as pq
 
-        self._schema = _schema(columns)
+        self._schema = schema_of(columns)
         self._group_rows = group_rows
         self._group_bytes = group_bytes
         self._rows: list[Row] = []
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
         self._bytes = 0
         self.rows = 0
         self.bytes = 0
@@ -99,6 +95,7 @@ class TableWriter:
     ) -> None:
         if kind is None:
             self._flush()
+            self._flush_tables()
         self._writer.close()
 
     def add(self, sized: tuple[Row, int]) -> None:
@@ -110,6 +107,29 @@ class TableWriter:
         self.bytes += size
         if len(self._rows) >= self._group_rows or self._bytes >= self._group_bytes:
             self._flush()
+
+    def add_table(self, table: pa.RecordBatch, sizes: Sequence[int]) -> None:
+        """Add rows as columns; `sizes`: the bytes of the text of each. Row groups end where `add` would end them."""
+        start = 0
+        for row, size in enumerate(sizes):
+            self._bytes += size
+            self._pending_rows += 1
+            if self._pending_rows >= self._group_rows or self._bytes >= self._group_bytes:
+                self._pending.append(table.slice(start, row + 1 - start))
+                start = row + 1
+                self._flush_tables()
+        if start < table.num_rows:
+            self._pending.append(table.slice(start))
+        self.rows += table.num_rows
+        self.bytes += sum(sizes)
+
+    def _flush_tables(self) -> None:
+        import pyarrow as pa
+
+        if self._pending:
+            whole = pa.concat_batches([batch.cast(self._schema) for batch in self._pending])
+            self._writer.write_batch(whole)
+            self._pending, self._pending_rows, self._bytes = [], 0, 0
 
     def _flush(self) -> None:
         import pyarrow as pa
@@ -152,16 +172,33 @@ class ShardWriter:
 
     def add(self, sized: tuple[Row, int]) -> None:
         """Add a row; a new shard begins once the last one holds its bytes of text."""
+        table = self._table()
+        table.add(sized)
+        if table.bytes >= self._shard_bytes:
+            self._close()
+
+    def add_table(self, rows: pa.RecordBatch, sizes: Sequence[int]) -> None:
+        """Add rows as columns, cut into shards as `add` would cut them; `sizes`: the bytes of the text of each."""
+        start = 0
+        while start < len(sizes):
+            table, end, held = self._table(), start, 0
+            while end < len(sizes) and (end == start or table.bytes + held < self._shard_bytes):
+                held += sizes[end]
+                end += 1
+            table.add_table(rows.slice(start, end - start), sizes[start:end])
+            if table.bytes >= self._shard_bytes:
+                self._close()
+            start = end
+
+    def _table(self) -> TableWriter:
+        """Return the table of the shard that is open now."""
         if self._open is None:
             stack = ExitStack()
             target = stack.enter_context(self._objects.writer())
             table = TableWriter(target, self._columns, group_rows=self._group_rows)
             stack.enter_context(table)
             self._open = (stack, target, table)
-        table = self._open[2]
-        table.add(sized)
-        if table.bytes >= self._shard_bytes:
-            self._close()
+        return self._open[2]
 
     def _close(self) -> None:
         if self._open is None:

@@ -1,87 +1,146 @@
-"""The work unit of a build: some files of one source in, their cleaned rows out. Runs in any process, without state.
+"""The work unit of a build: some files of one source through a segment of the recipe. Runs in any process, stateless.
 
-A unit's result depends only on the bytes of its files, how they are read, the recipe and the lexicon, and not on the
-source's name or its other files; so it can be kept in a cache, and a killed build goes on where it was.
+A unit's result depends only on its bytes, how they are read, and the operators; not on the source's name or its other
+files. So it is kept in a cache, a killed build goes on where it was, and new files cost only themselves.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import lru_cache
 from importlib import import_module
-from typing import NamedTuple, cast
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from quanheng.data.corpus.clean import VERSION as CLEAN_VERSION
-from quanheng.data.corpus.clean import Cleaned, clean
-from quanheng.data.corpus.lines import Broken, excerpt
+from pydantic import JsonValue
+
+from quanheng.data.corpus import extract
+from quanheng.data.corpus.lines import Broken
+from quanheng.data.corpus.operator import Asset, Batch, CorpusStep
+from quanheng.data.corpus.parts import Part, open_part
 from quanheng.data.corpus.read import Document, FileReader
-from quanheng.data.corpus.shards import UNIT_COLUMNS, TableWriter
+from quanheng.data.corpus.recipe import Plan, Segment, plan
+from quanheng.data.corpus.sketches import SketchWriter
+from quanheng.data.corpus.steps import EDITS, FILE, LISTED, NOTHING, ROW, TEXT, URL, Counted, Dropped, Runner, size_of
+from quanheng.data.corpus.tables import BatchWriter, RowWriter, batches_of
+from quanheng.data.corpus.verdicts import apply_verdicts
 from quanheng.errors import Invalid, QuanhengError
 from quanheng.kinds.base import Model
 from quanheng.kinds.data import FileFormat, LexiconTerm, Reading, Recipe
 from quanheng.store import JSON, LocalObjects, ObjectStore, cache_key, canonical_json
-from quanheng.text import encoding, lexicon, normalise, personal_data
-from quanheng.text.lexicon import Matcher
+from quanheng.text import encoding, mojibake
 
-#: A change of the reading of files or of the shape of a unit's rows is a new version.
-VERSION = 1
-#: Small files are done together: fewer objects to make durable.
-UNIT_BYTES = 8 * 1024 * 1024
-UNIT_FILES = 256
-_GROUP_BYTES = 8 * 1024 * 1024
-_GROUP_ROWS = 8192
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: A change of the reading of files or of the shape of a unit's results is a new version.
+VERSION = 2
+BATCH_DOCUMENTS = 1024
+BATCH_CHARACTERS = 2_000_000
+DROPPED_COLUMNS = (
+    ("file", "int32"),
+    ("row", "string"),
+    ("step", "int32"),
+    ("reason", "string"),
+    ("excerpt", "string"),
+    ("characters", "int64"),
+    ("of", "string"),
+    ("measure", "string"),
+)
+#: What the last segment leaves beside file, row, url, text and labels.
+FINAL_COLUMNS = ("text_digest", "flags", "masked", "hits", EDITS, LISTED)
 
 Map = Callable[[str, Iterable[JSON]], Iterator[JSON]]
 
 
 class UnitFile(Model):
-    """One file of a unit: the digest of its layer, its title for messages, format and size."""
+    """One file of a unit, or a part of it: digest of its layer, title for messages, format, size, and which part."""
 
     digest: str
     title: str
     format: FileFormat
     size: int
+    part: Part | None = None
+
+
+class Facts(Model):
+    """What expressions may ask about the source of a document."""
+
+    licence_clear: bool
+    region: str
+    origin: str
 
 
 class Unit(Model):
-    """Everything that a worker needs, as JSON. `terms`: digest of the lexicon's terms.jsonl."""
+    """Everything that a worker needs, as JSON.
+
+    files: read by the first segment; later ones read `rows`, the result of the one before, and apply `verdicts`.
+    """
 
     objects: str
+    recipe: Recipe
+    assets: dict[str, str]
+    segment: int
     files: tuple[UnitFile, ...]
     reading: Reading
-    recipe: Recipe
-    terms: str | None
+    facts: Facts
+    rows: str | None = None
+    verdicts: str | None = None
 
     @property
     def size(self) -> int:
         """Return the bytes of its files."""
         return sum(file.size for file in self.files)
 
-    def key(self) -> str:
+    def key(self, made: Plan) -> str:
         """Return the cache key of its result."""
-        versions = [VERSION, CLEAN_VERSION, encoding.VERSION, normalise.VERSION, personal_data.VERSION]
-        recipe = self.recipe.model_dump(mode="json", exclude={"deduplicate", "shard_bytes", "row_group_rows"})
-        return cache_key(
-            {
-                "unit": [*versions, lexicon.VERSION],
-                "files": [[file.digest, file.format] for file in self.files],
-                "reading": self.reading.model_dump(mode="json", exclude={"notes"}),
-                "recipe": recipe,
-                "terms": self.terms,
-            }
-        )
+        segment = made.segments[self.segment]
+        ready = [step for step in (*segment.steps, segment.corpus) if step]
+        said: dict[str, Any] = {
+            "unit": VERSION,
+            "steps": [step.operator.id if step.operator else step.step.model_dump(mode="json") for step in ready],
+            "places": [step.place for step in ready],
+            "last": [list(made.labels), sorted(made.types)] if self.segment == len(made.segments) - 1 else [],
+        }
+        if self.segment == 0:
+            said["reading"] = [encoding.VERSION, mojibake.VERSION, extract.VERSION]
+            said["files"] = [[file.digest, file.format, _part(file)] for file in self.files]
+            said["how"] = self.reading.model_dump(mode="json", exclude={"notes"})
+            said["facts"] = self.facts.model_dump(mode="json")
+        else:
+            said["rows"], said["verdicts"] = self.rows, self.verdicts
+        return cache_key(said)
+
+
+def _part(file: UnitFile) -> JSON:
+    return file.part.model_dump(mode="json") if file.part else None
 
 
 class UnitResult(Model):
-    """What a unit left: digests of its rows (Parquet) and broken rows (JSONL), and counts."""
+    """What a unit left: digests of rows, dropped documents and sketch, and counts by place of the step.
+
+    `read`: documents, characters and bytes as read; the first segment only.
+    """
 
     rows: str
+    dropped: str
     broken: str
+    sketch: str | None
     documents: int
     broken_rows: int
+    read: tuple[int, int, int]
     encodings: dict[str, int]
+    repaired: dict[str, int]
+    counts: dict[str, dict[str, JsonValue]]
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Return the digests of its objects."""
+        return tuple(digest for digest in (self.rows, self.dropped, self.broken, self.sketch) if digest)
 
 
 class BrokenRow(NamedTuple):
@@ -94,9 +153,18 @@ class BrokenRow(NamedTuple):
     byte: int | None
 
 
-@lru_cache(maxsize=2)
-def _matcher(root: str, terms: str) -> Matcher:
-    return Matcher(term.term for term in read_terms(LocalObjects(root), terms))
+@lru_cache(maxsize=4)
+def _plan(root: str, recipe: str, assets: str) -> Plan:
+    objects = LocalObjects(root)
+    return plan(Recipe.model_validate_json(recipe), open_assets(objects, json.loads(assets)))
+
+
+def open_assets(objects: ObjectStore, digests: Mapping[str, str]) -> dict[str, Asset]:
+    """Return the assets of these layers by role."""
+    return {
+        role: Asset(digest, lambda digest=digest: objects.open(digest))  # type: ignore[misc]
+        for role, digest in sorted(digests.items())
+    }
 
 
 def read_terms(objects: ObjectStore, digest: str) -> list[LexiconTerm]:
@@ -105,40 +173,180 @@ def read_terms(objects: ObjectStore, digest: str) -> list[LexiconTerm]:
         return [LexiconTerm.model_validate_json(line) for line in stream]
 
 
-def clean_unit(item: JSON) -> JSON:
+def run_unit(item: JSON) -> JSON:
     """Return {"result": digest} of the canonical JSON of a `UnitResult`; `item` is a `Unit`."""
     unit = Unit.model_validate_json(json.dumps(item))
+    made = _plan(unit.objects, unit.recipe.model_dump_json(), json.dumps(unit.assets, sort_keys=True))
     objects = LocalObjects(unit.objects)
-    matcher = _matcher(unit.objects, unit.terms) if unit.terms else None
-    encodings: dict[str, int] = {}
-    documents = broken_rows = 0
-    with objects.writer() as broken_target, objects.writer() as rows_target:
-        with TableWriter(rows_target, UNIT_COLUMNS, group_rows=_GROUP_ROWS, group_bytes=_GROUP_BYTES, level=1) as rows:
-            for place, file in enumerate(unit.files):
-                for found in _read(objects, file, unit.reading, encodings):
-                    if isinstance(found, Broken):
-                        broken_target.write(canonical_json([place, *found]) + b"\n")
-                        broken_rows += 1
-                    else:
-                        rows.add(_row(place, found, clean(found.text, unit.recipe, matcher)))
-                        documents += 1
-    result = UnitResult(
-        rows=rows_target.result.digest,
-        broken=broken_target.result.digest,
-        documents=documents,
-        broken_rows=broken_rows,
-        encodings=encodings,
-    )
+    result = _Worker(unit, made, objects).run()
     return {"result": objects.put_bytes(canonical_json(result.model_dump(mode="json"))).digest}
 
 
-def _read(
-    objects: ObjectStore, file: UnitFile, reading: Reading, encodings: dict[str, int]
+class _Worker:
+    """One unit through one segment."""
+
+    def __init__(self, unit: Unit, made: Plan, objects: LocalObjects) -> None:
+        self.unit = unit
+        self.made = made
+        self.objects = objects
+        self.segment: Segment = made.segments[unit.segment]
+        self.is_last = unit.segment == len(made.segments) - 1
+        self.runner = Runner(self.segment.steps, [file.title for file in unit.files])
+        self.read = NOTHING
+        self.encodings: dict[str, int] = {}
+        self.repaired = Counter[str]()
+        self.broken_rows = 0
+
+    def run(self) -> UnitResult:
+        rows_out, documents = None, 0
+        sketched = self.segment.corpus.operator if self.segment.corpus else None
+        with ExitStack() as stack:
+            self.broken = stack.enter_context(self.objects.writer())
+            rows_out = stack.enter_context(self.objects.writer())
+            dropped_out = stack.enter_context(self.objects.writer())
+            rows = stack.enter_context(BatchWriter(rows_out))
+            dropped = stack.enter_context(RowWriter(dropped_out, DROPPED_COLUMNS))
+            sketch = SketchWriter(sketched) if isinstance(sketched, CorpusStep) else None
+            for batch in self._batches():
+                left = self.runner.run(batch)
+                dropped.add_all(self.runner.take_dropped())
+                if sketch and len(left):
+                    sketch.add(self.runner.call(sketch.step, sketch.step.sketch, left))
+                rows.add(self._final(left) if self.is_last else left.table)
+                documents += len(left)
+        return UnitResult(
+            rows=rows_out.result.digest,
+            dropped=dropped_out.result.digest,
+            broken=self.broken.result.digest,
+            sketch=sketch.store(self.objects) if sketch else None,
+            documents=documents,
+            broken_rows=self.broken_rows,
+            read=(self.read.documents, self.read.characters, self.read.bytes),
+            encodings=self.encodings,
+            repaired=dict(sorted(self.repaired.items())),
+            counts={str(place): counted.to_json() for place, counted in sorted(self.runner.counts.items())},
+        )
+
+    def _batches(self) -> Iterator[Batch]:
+        if self.unit.rows is None:
+            yield from self._read_files()
+            return
+        before = self.made.segments[self.unit.segment - 1].corpus
+        with self.objects.open(self.unit.rows) as stream:
+            tables = batches_of(stream)
+            assert before is not None  # noqa: S101 - rows come from a segment that a corpus step ends
+            counted = self.runner.counts.setdefault(before.place, Counted())
+            if self.unit.verdicts is None:
+                for table in tables:
+                    counted.add(size_of(table), size_of(table))
+                    yield Batch(table)
+                return
+            with self.objects.open(self.unit.verdicts) as verdicts:
+                yield from apply_verdicts(before.place, map(Batch, tables), verdicts, self.runner, counted)
+
+    def _read_files(self) -> Iterator[Batch]:
+        for place, file in enumerate(self.unit.files):
+            found = self._documents(place, file)
+            while chunk := _chunk(found):
+                batch = Batch(documents_to_batch([place] * len(chunk), chunk, self.unit.facts))
+                self.read = self.read.plus(size_of(batch.table))
+                yield batch
+
+    def _documents(self, place: int, file: UnitFile) -> Iterator[Document]:
+        # A file in parts is one file of its encoding.
+        encodings = self.encodings if file.part is None or file.part.start == 0 else {}
+        for found in read_file(self.objects, file, self.unit.reading, encodings, self.repaired):
+            if isinstance(found, Broken):
+                self.broken.write(canonical_json([place, *found]) + b"\n")
+                self.broken_rows += 1
+            else:
+                yield found
+
+    def _final(self, batch: Batch) -> pa.RecordBatch:
+        """Return the columns that the corpus is made of: text, digest, flags, labels, and what was found."""
+        n, known = len(batch), set(batch.table.schema.names)
+        empty = [""] * n
+        script = batch.column("script").to_pylist() if "script" in known else empty
+        masked = batch.column("masked").to_pylist() if "masked" in known else empty
+        hits = batch.column("hits").to_pylist() if "hits" in known else empty
+        listed = batch.column(LISTED).to_pylist()
+        flags = []
+        for form, mask, hit, review in zip(script, masked, hits, listed, strict=True):
+            found = [form] if form else []
+            found += ["masked"] if mask else []
+            found += ["review"] if review else ["hit"] if hit else []
+            flags.append(found)
+        digests = ["sha256:" + hashlib.sha256(text.encode("utf-8")).hexdigest() for text in batch.texts]
+        done = batch.with_columns(
+            {"text_digest": digests, "flags": flags, "masked": masked, "hits": hits},
+            (("text_digest", "string"), ("flags", "strings"), ("masked", "string"), ("hits", "string")),
+        )
+        wanted = dict.fromkeys([FILE, ROW, URL, TEXT, *FINAL_COLUMNS, *self.made.labels])
+        return done.table.select(list(wanted))
+
+
+def documents_to_batch(places: Sequence[int], documents: Sequence[Document], facts: Facts) -> pa.RecordBatch:
+    """Return documents as the first step sees them; `places`: of the file of each in its unit."""
+    import pyarrow as pa
+
+    n = len(documents)
+    columns: dict[str, pa.Array] = {
+        FILE: pa.array(places, pa.int32()),
+        ROW: pa.array([found.row for found in documents], pa.string()),
+        URL: pa.array([found.url for found in documents], pa.string()),
+        TEXT: _texts(documents),
+        "licence_clear": pa.array([facts.licence_clear] * n, pa.bool_()),
+        "region": pa.array([facts.region] * n, pa.string()),
+        "origin": pa.array([facts.origin] * n, pa.string()),
+        EDITS: pa.array([""] * n, pa.string()),
+        LISTED: pa.array([[]] * n, pa.list_(pa.string())),
+    }
+    fields = [pa.field(name, array.type, nullable=False) for name, array in columns.items()]
+    return pa.record_batch(list(columns.values()), schema=pa.schema(fields))
+
+
+def _texts(documents: Sequence[Document]) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        return pa.array([found.text for found in documents], pa.string())
+    except UnicodeEncodeError:
+        # A lone surrogate is no character of UTF-8; what Arrow cannot hold must not stop a build.
+        mended = (found.text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") for found in documents)
+        return pa.array(list(mended), pa.string())
+
+
+def _chunk(found: Iterator[Document]) -> list[Document]:
+    """Return the next documents: at most so many, and of at most so many characters unless it is one."""
+    chunk: list[Document] = []
+    size = 0
+    for document in islice(found, BATCH_DOCUMENTS):
+        chunk.append(document)
+        size += len(document.text)
+        if size >= BATCH_CHARACTERS:
+            break
+    return chunk
+
+
+def read_file(
+    objects: ObjectStore, file: UnitFile, reading: Reading, encodings: dict[str, int], repaired: Counter[str]
 ) -> Iterator[Document | Broken]:
+    """Yield the documents and broken rows of a file or part of one; errors name the file. Counts into the last two."""
+    if file.part and file.part.encoding:
+        reading = reading.model_copy(update={"encoding": file.part.encoding})
     reader = FileReader(reading, encodings=encodings)
     with objects.open(file.digest) as stream:
         try:
-            yield from reader.read(stream, file.format)
+            if file.part is None:
+                yield from reader.read(stream, file.format)
+            else:
+                first = file.part.first_line - 1
+                for found in reader.read(open_part(stream, file.part), file.format):
+                    moved = found._replace(row=str(int(found.row) + first))
+                    if isinstance(moved, Broken) and moved.byte is not None:
+                        moved = moved._replace(byte=moved.byte + file.part.start)
+                    yield moved
+            repaired.update(reader.mended)
         except QuanhengError as error:
             # The reader knows columns and bytes, not names; whoever reads the message needs the name.
             hint = (error.hint.en, error.hint.zh) if error.hint else None
@@ -147,47 +355,12 @@ def _read(
             ) from error
 
 
-def _row(place: int, found: Document, cleaned: Cleaned) -> tuple[tuple[object, ...], int]:
-    """Return a row of UNIT_COLUMNS and the bytes of its text."""
-    kept = cleaned.reason is None
-    text = cleaned.text if kept else excerpt(cleaned.text)
-    data = text.encode("utf-8")
-    row = (
-        place,
-        found.row,
-        cleaned.reason or "",
-        text,
-        hashlib.sha256(data).digest() if kept else b"",
-        cleaned.characters_read,
-        len(data),
-        cleaned.script,
-        json.dumps(dict(cleaned.masked)) if cleaned.masked else "",
-        json.dumps(cleaned.hits) if cleaned.hits else "",
-    )
-    return row, len(data)
-
-
 def run_here(function: str, items: Iterable[JSON]) -> Iterator[JSON]:
     """Yield `function(item)` for each item in this process; a `Map` for tests and small builds."""
     module, name = function.split(":")
     called = cast(Callable[[JSON], JSON], getattr(import_module(module), name))
     for item in items:
         yield called(item)
-
-
-def plan_units(
-    files: Iterable[UnitFile], *, objects: str, reading: Reading, recipe: Recipe, terms: str | None
-) -> list[Unit]:
-    """Return the units of one source: its files in order, small ones together."""
-    groups: list[list[UnitFile]] = []
-    size = 0
-    for file in files:
-        if not groups or len(groups[-1]) >= UNIT_FILES or size + file.size > UNIT_BYTES:
-            groups.append([])
-            size = 0
-        groups[-1].append(file)
-        size += file.size
-    return [Unit(objects=objects, files=tuple(group), reading=reading, recipe=recipe, terms=terms) for group in groups]
 
 
 def read_result(objects: ObjectStore, digest: str) -> UnitResult:
@@ -211,3 +384,11 @@ def read_broken(objects: ObjectStore, digest: str) -> Iterator[BrokenRow]:
         for line in stream:
             file, row, reason, head, byte = json.loads(line)
             yield BrokenRow(file, row, reason, head, byte)
+
+
+def read_dropped(objects: ObjectStore, digest: str) -> Iterator[Dropped]:
+    """Yield the documents that a unit left out."""
+    with objects.open(digest) as stream:
+        for table in batches_of(stream):
+            for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
+                yield Dropped(*row)

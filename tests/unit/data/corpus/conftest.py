@@ -23,6 +23,11 @@ def objects(tmp_path: Path) -> LocalObjects:
 @pytest.fixture
 def make_source(tmp_path: Path, objects: LocalObjects) -> MakeSource:
     """Return a function that registers {name: bytes} as a source."""
+    return source_maker(tmp_path, objects)
+
+
+def source_maker(tmp_path: Path, objects: LocalObjects) -> MakeSource:
+    """Return what the fixture `make_source` returns, in a folder of one's own."""
 
     def make(files: dict[str, bytes], title: str = "测试", **reading: Any) -> SourceInput:
         folder = tmp_path / f"source-{sha256_digest(repr((files, title)).encode())[7:15]}"

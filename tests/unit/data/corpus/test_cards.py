@@ -10,18 +10,35 @@ import pytest
 
 from quanheng.data.corpus import CorpusResult, build, run_here
 from quanheng.data.corpus.cards import card
-from quanheng.kinds.data import Recipe, Source
+from quanheng.data.corpus.recipe import parse_recipe
+from quanheng.kinds.data import Source
 from quanheng.store import LocalObjects, MemoryCache
 
 from .conftest import MakeSource
 
 TITLE = "标题|含竖线<script>`x`"
+RECIPE = parse_recipe("""
+name = "test"
+title = { en = "Test", zh = "测试" }
+labels = ["script"]
+[[steps]]
+use = "length"
+[[steps]]
+drop = "characters < 4"
+reason = "too_short"
+[[steps]]
+use = "script"
+[[steps]]
+use = "personal_data"
+[[steps]]
+use = "deduplicate_exact"
+""")
 
 
 @pytest.fixture
 def built(make_source: MakeSource, objects: LocalObjects) -> tuple[CorpusResult, list[Source]]:
     source = make_source({"a.txt": "电话13812345678，这是正文。\n第二行的正文内容。".encode()}, TITLE, document="line")
-    result = build([source], Recipe(), objects, MemoryCache(), lambda done, total: None, run_here)
+    result = build([source], RECIPE, objects, MemoryCache(), lambda done, total: None, run_here)
     return result, [source.model]
 
 
@@ -49,7 +66,15 @@ def test_croissant_names_every_file_with_its_sha256(
         assert files[layer.title]["encodingFormat"] and files[layer.title]["contentUrl"]
     ids = [item["@id"] for item in data["distribution"]]
     [records] = data["recordSet"]
-    assert [field["name"] for field in records["field"]] == ["id", "source", "text", "text_digest", "flags"]
+    assert [field["name"] for field in records["field"]] == [
+        "id",
+        "source",
+        "text",
+        "text_digest",
+        "flags",
+        "url",
+        "script",
+    ]
     for field in records["field"]:
         assert field["@type"] == "cr:Field" and field["dataType"]
         assert field["source"]["fileSet"]["@id"] in ids

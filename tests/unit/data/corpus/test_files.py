@@ -25,7 +25,18 @@ def quiet(done: int, total: int | None) -> None:
 
 
 def test_files_are_found_in_order_and_others_are_named(tmp_path: Path) -> None:
-    write(tmp_path, b_txt=b"b", a__z_jsonl=b"{}", A_HTML=b"<p>", x_pdf=b"%", _hidden_txt=b"", c__d_md=b"m", n_tsv=b"")
+    write(
+        tmp_path,
+        b_txt=b"b",
+        a__z_jsonl=b"{}",
+        A_HTML=b"<p>",
+        x_bin=b"%",
+        e_csv_gz=b"",
+        f_pdf_gz=b"",
+        _hidden_txt=b"",
+        c__d_md=b"m",
+        n_tsv=b"",
+    )
     (tmp_path / "link.txt").symlink_to(tmp_path / "b.txt")
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / ".git").mkdir()
@@ -34,10 +45,11 @@ def test_files_are_found_in_order_and_others_are_named(tmp_path: Path) -> None:
         ("A.HTML", "html", 3),
         ("a/z.jsonl", "jsonl", 2),
         ("b.txt", "txt", 1),
-        ("c/d.md", "txt", 1),
+        ("c/d.md", "markdown", 1),
+        ("e.csv.gz", "csv", 0),
         ("n.tsv", "csv", 0),
     ]
-    assert scan.passed_over == (".git", ".hidden.txt", "link.txt", "loop", "x.pdf")
+    assert scan.passed_over == (".git", ".hidden.txt", "f.pdf.gz", "link.txt", "loop", "x.bin")
 
 
 def test_one_file_is_a_source_too(tmp_path: Path) -> None:
@@ -50,9 +62,9 @@ def test_one_file_is_a_source_too(tmp_path: Path) -> None:
     ("files", "path", "code"),
     [
         ({}, "", "empty_folder"),
-        ({"a_pdf": b"%", "b_docx": b""}, "", "nothing_readable"),
+        ({"a_bin": b"%", "b_doc": b""}, "", "nothing_readable"),
         ({}, "missing", "no_such_path"),
-        ({"a_pdf": b"%"}, "a.pdf", "unknown_format"),
+        ({"a_bin": b"%"}, "a.bin", "unknown_format"),
     ],
 )
 def test_each_wrong_input_has_its_error(tmp_path: Path, files: dict[str, bytes], path: str, code: str) -> None:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quanheng.data.corpus import build, look, parquet_rows, read_lexicon, run_here
+from quanheng.data.corpus import AssetInput, build, look, parquet_rows, read_lexicon, run_here, shipped_recipe
 from quanheng.errors import Corrupt, Invalid
-from quanheng.kinds.data import Reading, Recipe
+from quanheng.kinds.data import Reading
 from quanheng.store import LocalObjects, MemoryCache
 
 WORDS = "今天 我们 一起 讨论 图书馆 的 新 规则 大家 觉得 服务 很好 希望 明年 增加 座位".split()
@@ -42,12 +42,12 @@ def corpus(objects: LocalObjects, make_source: Any, tmp_path: Path) -> Any:
     assert model.terms == 1
     made = build(
         [one, two],
-        Recipe(shard_bytes=4_000, row_group_rows=16),
+        shipped_recipe("web-zh").model_copy(update={"shard_bytes": 4_000, "row_group_rows": 16}),
         objects,
         MemoryCache(),
         lambda done, total: None,
         run_here,
-        lexicon=("sha256:" + "0" * 64, terms),
+        assets={"lexicon": AssetInput("sha256:" + "0" * 64, terms)},
     )
     layers = {layer.title: layer for layer in made.layers}
 

@@ -23,7 +23,7 @@ from quanheng.store import write_zip
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00\ufffd"), max_size=20)
 
 
 def read(data: bytes, format: FileFormat, *, limit: int | None = None, **reading: Any) -> list[Document | Broken]:
@@ -41,9 +41,18 @@ def parquet(column: Any, name: str = "text") -> bytes:
 
 def test_txt_by_line_paragraph_and_file() -> None:
     data = "\ufeff第一行\r\n\r\n第二行\n第三行\n \n\n第四行".encode()
-    assert read(data, "txt", document="line") == [("1", "第一行"), ("3", "第二行"), ("4", "第三行"), ("7", "第四行")]
-    assert read(data, "txt", document="paragraph") == [("1", "第一行"), ("3", "第二行\n第三行"), ("7", "第四行")]
-    assert read(data, "txt", document="file") == [("1", "第一行\n\n第二行\n第三行\n \n\n第四行")]
+    assert read(data, "txt", document="line") == [
+        Document("1", "第一行"),
+        Document("3", "第二行"),
+        Document("4", "第三行"),
+        Document("7", "第四行"),
+    ]
+    assert read(data, "txt", document="paragraph") == [
+        Document("1", "第一行"),
+        Document("3", "第二行\n第三行"),
+        Document("7", "第四行"),
+    ]
+    assert read(data, "txt", document="file") == [Document("1", "第一行\n\n第二行\n第三行\n \n\n第四行")]
     assert read(b"", "txt") == [] and read(b"\n \n", "txt") == []
 
 
@@ -52,15 +61,15 @@ def test_encodings_are_told_and_counted(codec: str, name: str) -> None:
     reader = FileReader(Reading(document="line"))
     text = "我们的生活很好，大家都说没有问题。"
     found = list(reader.read(io.BytesIO(f"{text}\n第二行".encode(codec)), "txt"))
-    assert found == [("1", text), ("2", "第二行")]
+    assert found == [Document("1", text), Document("2", "第二行")]
     assert reader.encodings == {name: 1}
 
 
 def test_a_named_encoding_is_used_even_where_it_does_not_fit() -> None:
-    assert read("鑫".encode("big5"), "txt", encoding="big5") == [("1", "鑫")]
-    assert read("好".encode("utf-16-le"), "txt", encoding="utf-16") == [("1", "好")]
+    assert read("鑫".encode("big5"), "txt", encoding="big5") == [Document("1", "鑫")]
+    assert read("好".encode("utf-16-le"), "txt", encoding="utf-16") == [Document("1", "好")]
     assert read(b"ok\n\xff\xff", "txt", document="line", encoding="utf-8") == [
-        ("1", "ok"),
+        Document("1", "ok"),
         Broken("2", "undecodable", "\ufffd\ufffd", 3),
     ]
 
@@ -72,11 +81,14 @@ def test_what_is_no_text_is_kept_aside_as_a_file() -> None:
 
 def test_tagged_text_by_line_and_by_article() -> None:
     plain = "甲/n  乙/n\n丙/n\n".encode()
-    assert read(plain, "txt", markup="pku_tagged", document="line") == [("1", "甲乙"), ("2", "丙")]
-    assert read(plain, "txt", markup="pku_tagged", document="file") == [("1", "甲乙\n丙")]
+    assert read(plain, "txt", markup="pku_tagged", document="line") == [Document("1", "甲乙"), Document("2", "丙")]
+    assert read(plain, "txt", markup="pku_tagged", document="file") == [Document("1", "甲乙\n丙")]
     numbered = "\n19980101-01-001-001/m  甲/n\n\n19980101-01-001-002/m  乙/n\n19980101-01-002-001/m  丙/n\n".encode()
     for document in ("line", "file", "paragraph"):
-        assert read(numbered, "txt", markup="pku_tagged", document=document) == [("2", "甲\n乙"), ("5", "丙")]
+        assert read(numbered, "txt", markup="pku_tagged", document=document) == [
+            Document("2", "甲\n乙"),
+            Document("5", "丙"),
+        ]
     assert read(b"\n\n", "txt", markup="pku_tagged") == []
 
 
@@ -94,7 +106,7 @@ def test_broken_rows_of_jsonl_are_counted_and_kept_aside() -> None:
         '{"content": "正文"}',
     ]
     found = read("\n".join(rows).encode(), "jsonl")
-    assert [row for row in found if isinstance(row, Document)] == [("1", "好评"), ("10", "正文")]
+    assert [row for row in found if isinstance(row, Document)] == [Document("1", "好评"), Document("10", "正文")]
     broken = [row for row in found if isinstance(row, Broken)]
     assert [(row.row, row.reason) for row in broken] == [
         ("3", "not_json"),
@@ -108,12 +120,14 @@ def test_broken_rows_of_jsonl_are_counted_and_kept_aside() -> None:
     assert "〔手机号〕" in broken[4].excerpt and all(len(row.excerpt) <= 200 for row in broken)
 
 
-def test_a_lone_surrogate_in_json_is_read() -> None:
-    assert read(b'{"text": "\\ud83d"}', "jsonl") == [("1", "\ud83d")]
+def test_what_utf8_cannot_hold_and_nul_do_not_come_back() -> None:
+    assert read(b'{"text": "a\\ud83d\\u0000b"}', "jsonl") == [Document("1", "a\ufffdb")]
+    assert read(b'{"text": "\\ud83d\\ude00"}', "jsonl") == [Document("1", "\U0001f600")]
+    assert read("甲\x00乙".encode(), "txt") == [Document("1", "甲乙")]
 
 
 def test_a_named_field_is_the_only_one_asked() -> None:
-    assert read('{"text": "甲", "标题": "乙"}'.encode(), "jsonl", text_field="标题") == [("1", "乙")]
+    assert read('{"text": "甲", "标题": "乙"}'.encode(), "jsonl", text_field="标题") == [Document("1", "乙")]
     [found] = read('{"text": "甲"}'.encode(), "jsonl", text_field="标题")
     assert isinstance(found, Broken) and found.reason == "no_text_field"
 
@@ -121,12 +135,14 @@ def test_a_named_field_is_the_only_one_asked() -> None:
 def test_csv_with_quotes_newlines_tabs_and_short_rows() -> None:
     data = 'id,text\n1,"甲,乙\n丙"\n2\n\n3,丁\n'.encode()
     assert read(data, "csv") == [
-        ("3", "甲,乙\n丙"),
+        Document("3", "甲,乙\n丙"),
         Broken("4", "no_text_field", "2"),
-        ("6", "丁"),
+        Document("6", "丁"),
     ]
-    assert read("id\t正文\n1\t甲,乙\n".encode(), "csv") == [("2", "甲,乙")]
-    assert read("编号;正文\n1;甲".encode("gb18030"), "csv", text_field="正文", encoding="gb18030") == [("2", "甲")]
+    assert read("id\t正文\n1\t甲,乙\n".encode(), "csv") == [Document("2", "甲,乙")]
+    assert read("编号;正文\n1;甲".encode("gb18030"), "csv", text_field="正文", encoding="gb18030") == [
+        Document("2", "甲")
+    ]
     assert read(b"", "csv") == []
 
 
@@ -134,12 +150,12 @@ def test_csv_with_a_broken_line_and_an_open_quote() -> None:
     found = read(b"text\nok\n\xff\nlast\n", "csv", encoding="utf-8")
     assert [row.text for row in found if isinstance(row, Document)] == ["ok", "last"]
     assert [row for row in found if isinstance(row, Broken)] == [Broken("3", "undecodable", "\ufffd", 8)]
-    assert read(b"te\rxt,text\na\rb,c\rd\n", "csv") == [("2", "c d")]
-    assert read(b'"na\nme",text\n1,ok\n', "csv") == [("3", "ok")]
+    assert read(b"te\rxt,text\na\rb,c\rd\n", "csv") == [Document("2", "c d")]
+    assert read(b'"na\nme",text\n1,ok\n', "csv") == [Document("3", "ok")]
     swallowed = read(b'text\nfirst\n"open\n' + b"x" * 90 + b"\n" + b"after\n" * 40, "csv", limit=100)
-    assert swallowed[0] == ("2", "first")
+    assert swallowed[0] == Document("2", "first")
     assert any(isinstance(row, Broken) and row.reason == "too_large" for row in swallowed)
-    assert swallowed[-1] == ("44", "after")
+    assert swallowed[-1] == Document("44", "after")
 
 
 @given(st.lists(TEXT.filter(lambda text: "\r" not in text), min_size=1, max_size=6))
@@ -167,9 +183,12 @@ def test_parquet_reads_what_arrow_writes(texts: list[str | None]) -> None:
 
 def test_parquet_of_other_types_and_bad_bytes() -> None:
     bad = pa.array([b"ok", b"\xff"]).cast(pa.binary()).view(pa.string())
-    assert read(parquet(bad), "parquet") == [("1", "ok"), Broken("2", "undecodable", "\ufffd")]
-    assert read(parquet(pa.array(["甲", "甲"]).dictionary_encode()), "parquet") == [("1", "甲"), ("2", "甲")]
-    assert read(parquet(pa.array(["甲"], pa.large_string())), "parquet") == [("1", "甲")]
+    assert read(parquet(bad), "parquet") == [Document("1", "ok"), Broken("2", "undecodable", "\ufffd")]
+    assert read(parquet(pa.array(["甲", "甲"]).dictionary_encode()), "parquet") == [
+        Document("1", "甲"),
+        Document("2", "甲"),
+    ]
+    assert read(parquet(pa.array(["甲"], pa.large_string())), "parquet") == [Document("1", "甲")]
     assert read(parquet(pa.array([1])), "parquet") == [Broken("1", "text_is_not_text", "")]
     [found] = read(parquet(pa.array(["好" * 50])), "parquet", limit=100)
     assert isinstance(found, Broken) and found.reason == "too_large"
@@ -190,7 +209,7 @@ def test_a_table_without_a_text_column_is_an_error_that_names_the_columns(data: 
 
 def test_html_is_one_document() -> None:
     page = "<html><body><nav>首页</nav><p>正文一</p>\n<p>正文二</p></body></html>"
-    assert read(page.encode("gb18030"), "html", encoding="gb18030") == [("1", "正文一\n正文二")]
+    assert read(page.encode("gb18030"), "html", encoding="gb18030") == [Document("1", "正文一\n\n正文二")]
     assert read(b"<p>x</p><![bad[", "html")[0][0] == "1"
 
 
@@ -201,15 +220,15 @@ def test_packs_hold_files_of_every_format(tmp_path: Path) -> None:
         {
             "a.txt": "甲".encode(),
             "b/c.jsonl": '{"text": "乙"}\nbroken'.encode(),
-            "d.html": "<p>丙".encode(),
+            "d.html": "<body><article><p>丙</p></article>".encode(),
             "e.bin": b"",
         },
     )
     assert read(pack.read_bytes(), "pack") == [
-        ("1.1", "甲"),
-        ("2.1", "乙"),
+        Document("1.1", "甲"),
+        Document("2.1", "乙"),
         Broken("2.2", "not_json", "broken"),
-        ("3.1", "丙"),
+        Document("3.1", "丙"),
         Broken("4", "unknown_format", ""),
     ]
     assert read(b"no zip", "pack") == [Broken("0", "not_a_pack", "", 0)]

@@ -13,7 +13,7 @@ pq = pytest.importorskip("pyarrow.parquet")
 
 
 def row(number: int) -> tuple[tuple[object, ...], int]:
-    return (f"id-{number}", "sha256:x", "文" * number, f"d{number}", ["zh", "masked"][: number % 3]), 3 * number
+    return (f"id-{number}", "sha256:x", "文" * number, f"d{number}", ["zh", "masked"][: number % 3], ""), 3 * number
 
 
 def test_rows_survive_and_groups_are_fixed() -> None:
@@ -39,6 +39,23 @@ def test_a_group_is_also_closed_by_its_bytes() -> None:
             table.add(row(number))
     with pq.ParquetFile(io.BytesIO(target.getvalue())) as file:
         assert file.metadata.num_row_groups > 3
+
+
+@pytest.mark.parametrize("cut", [1, 3, 10])
+def test_columns_are_cut_like_rows(objects: LocalObjects, cut: int) -> None:
+    import pyarrow as pa
+
+    from quanheng.data.corpus.tables import rows_to_batch
+
+    with ShardWriter(objects, "data/part-{:05d}.parquet", DATA_COLUMNS, shard_bytes=40, group_rows=2) as out:
+        for first in range(0, 10, cut):
+            rows = [row(number) for number in range(first, min(10, first + cut))]
+            batch = rows_to_batch([values for values, _ in rows], DATA_COLUMNS)
+            assert isinstance(batch, pa.RecordBatch)
+            out.add_table(batch, [size for _, size in rows])
+    by_row = write(objects, 10, 40)
+    assert out.counts == by_row.counts
+    assert [layer.digest for layer in out.layers] == [layer.digest for layer in by_row.layers]
 
 
 def test_no_rows_is_a_table_too() -> None:

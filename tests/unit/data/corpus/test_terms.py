@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from quanheng.data.corpus import read_lexicon
+from quanheng.data.corpus.terms import lexicon_of, read_term_file
 from quanheng.data.corpus.work import read_terms
 from quanheng.errors import QuanhengError
+from quanheng.kinds.base import Rate
+from quanheng.kinds.data import Admission, LexiconTerm
 from quanheng.store import LocalObjects
 
 GOOD = '{"term": "诈骗", "risk": "A.1.h"}\n\n{"term": "裸聊", "risk": "A.1.f", "mode": "count", "note": "x"}\n'
@@ -60,3 +63,24 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(QuanhengError) as caught:
         read_lexicon(tmp_path, title="t", version="1", owner="o")
     assert caught.value.code == "unreadable_file"
+
+
+def test_checked_terms_become_a_lexicon_of_the_second_version(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(GOOD + '{"term": "价格", "risk": "A.3.e", "mode": "combine", "with_terms": ["代考"]}', "utf-8")
+    terms = read_term_file(path)
+    admission = Admission(corpus="sha256:" + "0" * 64, documents=9, limit=Rate(k=1, n=10_000), demoted=1)
+    model, rows = lexicon_of(terms, title="词表", version="2", owner="安全部", admission=admission)
+    assert (model.kind, model.terms, model.admission) == ("lexicon/v2", 3, admission)
+    assert model.per_risk == {"A.1.f": 1, "A.1.h": 1, "A.3.e": 1}
+    assert [LexiconTerm.model_validate_json(line) for line in rows.splitlines()] == terms
+    assert rows == read_lexicon(path, title="词表", version="2", owner="安全部")[1]
+    with pytest.raises(QuanhengError) as caught:
+        lexicon_of([], title="词表", version="2", owner="安全部")
+    assert caught.value.code == "empty_lexicon"
+
+
+def test_a_combined_term_without_partners_is_named(tmp_path: Path) -> None:
+    with pytest.raises(QuanhengError) as caught:
+        read(tmp_path / "a.jsonl", GOOD + '{"term": "价格", "risk": "A.3.e", "mode": "combine"}')
+    assert caught.value.code == "bad_term" and "line 4" in str(caught.value)

@@ -1,0 +1,196 @@
+"""What a recipe would do, seen on a sample before it is built: how every column is distributed, what each judge takes.
+
+Judges are asked and counted, and drop nothing, so that every later column is seen on all documents of the sample.
+Steps that need all documents are left out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from quanheng.data.corpus.expression import Expression
+from quanheng.data.corpus.lines import Broken, excerpt
+from quanheng.data.corpus.operator import Batch, Editor, Tagger
+from quanheng.data.corpus.read import Document
+from quanheng.data.corpus.recipe import Plan, ReadyStep, plan
+from quanheng.data.corpus.steps import Counted, Runner, note_edits
+from quanheng.data.corpus.units import SourceInput, place_units
+from quanheng.data.corpus.work import Unit, documents_to_batch, open_assets, read_file
+from quanheng.kinds.base import Model
+from quanheng.kinds.data import Recipe, Source
+from quanheng.stats import draw
+from quanheng.store import JSON, Layer, LocalObjects
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Columns are told in so many bins of equal width between their 1 % and 99 % quantiles, and one on each side.
+BINS = 20
+QUANTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
+SHOWN = 8
+#: Documents are taken from at most so many units, drawn by the seed.
+MOST_UNITS = 16
+
+
+class Task(Model):
+    """What is to be analysed, as JSON. sources: digest, model, and digests of the files' layers by title.
+
+    attempt: an expression that is tried on the sample beside the judges of the recipe.
+    """
+
+    objects: str
+    sources: tuple[tuple[str, Source, dict[str, str]], ...]
+    recipe: Recipe
+    assets: dict[str, str] = Field(default_factory=dict)
+    documents: int = 2000
+    seed: int = 0
+    attempt: str | None = None
+
+
+def analyzed(task: JSON) -> JSON:
+    """Return the analysis of a `Task`: see `analyze`. Runs in a process of its own."""
+    import json
+
+    return analyze(Task.model_validate_json(json.dumps(task)))
+
+
+def analyze(task: Task) -> dict[str, Any]:
+    """Return {"documents", "broken", "columns", "judges", "attempt"} over a seeded sample of documents.
+
+    columns: by name, numbers as quantiles and bins (decimal texts), texts as counts of the most frequent values.
+    judges: what each drop or review of the recipe would take of the sample, with documents on both sides.
+    """
+    objects = LocalObjects(task.objects)
+    made = plan(task.recipe, open_assets(objects, task.assets))
+    batch, broken = _sample(task, made, objects)
+    runner = Runner((), [])
+    judges = []
+    for segment in made.segments:
+        for ready in segment.steps:
+            if ready.expression is not None:
+                judges.append(_judged(ready.expression, batch, task.seed, ready))
+            else:
+                batch = _through(ready, batch, runner)
+    tried = Expression(task.attempt, made.types) if task.attempt else None
+    return {
+        "documents": len(batch),
+        "broken": broken,
+        "columns": [_told(name, kind, batch) for name, kind in made.types.items() if name not in ("text", "url")],
+        "judges": judges,
+        "attempt": _judged(tried, batch, task.seed) if tried else None,
+    }
+
+
+def _through(ready: ReadyStep, batch: Batch, runner: Runner) -> Batch:
+    made = ready.operator
+    if isinstance(made, Tagger):
+        return batch.with_columns(runner.call(made, made.tag, batch), made.gives)
+    assert isinstance(made, Editor)  # noqa: S101 - a plan holds no other step here
+    edited, columns = runner.call(made, made.edit, batch)
+    after = note_edits(ready.place, batch, edited, Counted()) if any(edit is not None for edit in edited) else batch
+    return after.with_columns(columns, made.gives) if made.gives else after
+
+
+def _sample(task: Task, made: Plan, objects: LocalObjects) -> tuple[Batch, int]:
+    """Return documents of units drawn by the seed, the same number of each, and how many rows were broken."""
+    sources = [
+        SourceInput(digest, model, {title: Layer(layer, 0, "text/plain", title) for title, layer in layers.items()})
+        for digest, model, layers in task.sources
+    ]
+    placed = place_units(sources, made, task.assets, objects)
+    picked = draw(f"quanheng analyze {task.seed}", len(placed), min(MOST_UNITS, len(placed)))
+    each = -(-task.documents // max(1, len(picked)))
+    broken, tables = 0, []
+    for number in picked:
+        found, bad = _first(placed[number].unit, each, objects)
+        broken += bad
+        tables.append(found.table)
+    import pyarrow as pa
+
+    return Batch(pa.Table.from_batches(tables).combine_chunks().to_batches(max_chunksize=None)[0]), broken
+
+
+def _first(unit: Unit, n: int, objects: LocalObjects) -> tuple[Batch, int]:
+    documents: list[tuple[int, Document]] = []
+    broken = 0
+    for place, file in enumerate(unit.files):
+        for found in islice(read_file(objects, file, unit.reading, {}, Counter()), 2 * n):
+            if isinstance(found, Broken):
+                broken += 1
+            elif len(documents) < n:
+                documents.append((place, found))
+        if len(documents) >= n:
+            break
+    return Batch(
+        documents_to_batch([place for place, _ in documents], [found for _, found in documents], unit.facts)
+    ), broken
+
+
+def _judged(expression: Expression, batch: Batch, seed: int, ready: ReadyStep | None = None) -> dict[str, Any]:
+    """Return what a condition holds of, with documents on both sides and the values that decided."""
+    import numpy as np
+
+    holds = expression.holds(batch)
+    step = ready.step if ready else None
+    return {
+        "step": ready.place + 1 if ready else None,
+        "expression": expression.text,
+        "does": "review" if step and step.review is not None else "drop",
+        "reason": step.reason if step else None,
+        "k": int(holds.sum()),
+        "n": len(batch),
+        "taken": _shown(expression, batch, np.flatnonzero(holds).tolist(), seed),
+        "left": _shown(expression, batch, np.flatnonzero(~holds).tolist(), seed),
+    }
+
+
+def _shown(expression: Expression, batch: Batch, rows: Sequence[int], seed: int) -> list[dict[str, Any]]:
+    picked = draw(f"quanheng shown {seed}", len(rows), min(SHOWN, len(rows))) if rows else []
+    return [
+        {
+            "excerpt": excerpt(batch.texts[rows[place]]),
+            "values": {name: _plain(batch.column(name)[rows[place]].as_py()) for name in expression.columns},
+        }
+        for place in picked
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return f"{value:.4f}" if isinstance(value, float) else value
+
+
+def _told(name: str, kind: str, batch: Batch) -> dict[str, Any]:
+    import numpy as np
+
+    column = batch.column(name)
+    if kind in ("string", "strings", "bool"):
+        values = Counter(
+            str(v) for found in column.to_pylist() for v in (found if isinstance(found, list) else [found])
+        )
+        return {"name": name, "type": kind, "values": [[value, n] for value, n in values.most_common(BINS)]}
+    numbers = np.sort(np.asarray(column.to_numpy(zero_copy_only=False), np.float64))
+    if not len(numbers):
+        return {"name": name, "type": kind, "quantiles": [], "bins": []}
+    # Lower empirical quantile: the smallest value that at least this share of the documents does not exceed.
+    at = [max(0, -(-len(numbers) * share // 100) - 1) for share in QUANTILES]
+    quantiles = [[share, f"{numbers[place]:.4f}"] for share, place in zip(QUANTILES, at, strict=True)]
+    return {"name": name, "type": kind, "quantiles": quantiles, "bins": _bins(numbers)}
+
+
+def _bins(values: np.ndarray[Any, Any]) -> list[list[Any]]:
+    """Return [from, to, documents]; both ends of the last bin belong to it."""
+    import numpy as np
+
+    low, high = values[len(values) // 100], values[-1 - len(values) // 100]
+    if low == high:
+        low, high = values[0], values[-1]
+    edges = np.unique(np.concatenate(([values[0]], np.linspace(low, high, BINS + 1), [values[-1]])))
+    if len(edges) == 1:
+        return [[f"{edges[0]:.4f}", f"{edges[0]:.4f}", len(values)]]
+    counts, edges = np.histogram(values, edges)
+    return [[f"{edges[i]:.4f}", f"{edges[i + 1]:.4f}", int(n)] for i, n in enumerate(counts)]

@@ -1,0 +1,41 @@
+"""Exact copies: equal 128-bit digests, found by sorting."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from quanheng.data.corpus.dedup.order import Kept
+from quanheng.data.corpus.dedup.spill import Spill, group_starts
+from quanheng.data.corpus.operator import Sketch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def digests(contents: Iterable[bytes]) -> NDArray[np.uint64]:
+    """Return BLAKE2b-128 of each content as two uint64, shape (n, 2)."""
+    joined = b"".join(hashlib.blake2b(content, digest_size=16).digest() for content in contents)
+    return np.frombuffer(joined, "<u8").reshape(-1, 2)
+
+
+def find_copies(sketches: Sequence[Sketch], column: str, kept: Kept, scratch: Path) -> None:
+    """Set in `kept` for every document whose digest in `column` occurs before which one it repeats, measure 1."""
+    folder = scratch / "digests"
+    spill = Spill(folder, {"low": "uint64", "number": "uint32"}, expected=kept.order.total)
+    for unit in kept.order.units.tolist():
+        values = sketches[unit].column(column)
+        numbers = kept.order.numbers(unit)
+        spill.add(key=values[:, 0], low=values[:, 1], number=np.arange(numbers.start, numbers.stop))
+    for records in spill.repeated():
+        starts = group_starts(records["key"], records["low"])
+        first = np.repeat(records["number"][starts[:-1]], np.diff(starts))
+        copies = records["number"] != first
+        kept.of[records["number"][copies]] = first[copies]
+        kept.measure[records["number"][copies]] = 1.0
+    shutil.rmtree(folder)

@@ -1,0 +1,333 @@
+"""The contract of the engine's operators: Tagger, Editor, CorpusStep over batches of documents, and their registry.
+
+A **Tagger** adds columns and never touches the text. An **Editor** replaces spans of the text and says what each was.
+A *Judge* is no class: it is an expression over columns in the recipe (`expression.py`) that keeps, drops or lists for
+review. A **CorpusStep** needs all documents: `sketch` runs per unit, `resolve` once over all sketches.
+
+An operator is a plugin: a class registered here, or one that an installed package names in the entry-point group
+`quanheng.operators`. Its identity is name + version + digest of parameters and assets, and is part of every cache key.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from quanheng.errors import Invalid
+from quanheng.kinds.base import Model, Say
+from quanheng.store import canonical_json, sha256_digest
+from quanheng.text.normalise import Shadow, shadow
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+ENTRY_POINTS = "quanheng.operators"
+#: The modules of the operators that ship; each registers its classes.
+_SHIPPED = ("basic", "extract", "quality", "personal_data", "review", "deduplicate", "decontaminate")
+
+V = TypeVar("V")
+
+#: Name and Arrow type of the columns that an operator adds: "int64", "float64", "bool", "string", "strings".
+Gives = tuple[tuple[str, str], ...]
+Column = Any  # a pa.Array, a numpy array, or a list, one value a document
+
+
+class Params(Model):
+    """The base of an operator's parameters: frozen, and an unknown name is an error. No floats: `DecimalText`."""
+
+
+class Codes(NamedTuple):
+    """The texts of a batch as code points: text i is `points[offsets[i]:offsets[i + 1]]` (uint32, int64)."""
+
+    points: np.ndarray[Any, np.dtype[np.uint32]]
+    offsets: np.ndarray[Any, np.dtype[np.int64]]
+
+
+class Batch:
+    """Documents on their way through a unit: a record batch with the column "text" and those of earlier taggers."""
+
+    def __init__(self, table: pa.RecordBatch) -> None:
+        self.table = table
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Return the texts."""
+        return self.table.column("text").to_pylist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def shadows(self) -> list[Shadow]:
+        """Return the folded view of each text (half-width, lower case, nothing invisible), with its offsets."""
+        return [shadow(text) for text in self.texts]
+
+    @cached_property
+    def codes(self) -> Codes:
+        """Return the texts as code points."""
+        import numpy as np
+
+        lengths = np.fromiter(map(len, self.texts), np.int64, len(self))
+        offsets = np.zeros(len(self) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        return Codes(np.frombuffer("".join(self.texts).encode("utf-32-le", "surrogatepass"), np.uint32), offsets)
+
+    def column(self, name: str) -> pa.Array:
+        """Return a column."""
+        return self.table.column(name)
+
+    def with_columns(self, columns: Mapping[str, Column], gives: Gives) -> Batch:
+        """Return the batch with these columns added, or put in the place of those of the same name."""
+        import pyarrow as pa
+
+        table, types = self.table, arrow_types()
+        for name, kind in gives:
+            values = columns[name]
+            array = values.cast(types[kind]) if isinstance(values, pa.Array) else pa.array(values, types[kind])
+            at = table.schema.get_field_index(name)
+            field = pa.field(name, types[kind], nullable=False)
+            table = table.append_column(field, array) if at < 0 else table.set_column(at, field, array)
+        batch = Batch(table)
+        batch.__dict__.update({**self.__dict__, "table": table})  # the texts are the same, so are their views
+        return batch
+
+    def view(self, name: str, make: Callable[[], V]) -> V:
+        """Return `make()`, made once for these texts: what several taggers count."""
+        key = "_view_" + name
+        if key not in self.__dict__:
+            self.__dict__[key] = make()
+        return self.__dict__[key]  # type: ignore[no-any-return]
+
+    def with_texts(self, texts: Sequence[str]) -> Batch:
+        """Return the batch with other texts."""
+        import pyarrow as pa
+
+        at = self.table.schema.get_field_index("text")
+        batch = Batch(self.table.set_column(at, self.table.schema.field(at), pa.array(texts, pa.string())))
+        batch.__dict__["texts"] = list(texts)
+        return batch
+
+    def take(self, rows: Sequence[int]) -> Batch:
+        """Return the batch of these rows, in this order."""
+        import pyarrow as pa
+
+        batch = Batch(self.table.take(pa.array(rows, pa.int64())))
+        for view in ("texts", "shadows"):
+            if view in self.__dict__:
+                batch.__dict__[view] = [self.__dict__[view][row] for row in rows]
+        return batch
+
+
+@cache
+def arrow_types() -> dict[str, pa.DataType]:
+    """Return the Arrow type of each name of `Gives`."""
+    import pyarrow as pa
+
+    return {
+        "int64": pa.int64(),
+        "float64": pa.float64(),
+        "bool": pa.bool_(),
+        "string": pa.string(),
+        "strings": pa.list_(pa.string()),
+    }
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A layer of an artifact that an operator reads: a lexicon's terms, a classifier's weights."""
+
+    digest: str
+    open: Callable[[], BinaryIO]
+
+
+class Operator:
+    """What every operator has. A subclass sets the class variables and is registered with `@operator`.
+
+    `assets`: names of the assets it may read, such as ("lexicon",); `needs`: those it cannot do without.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    help: ClassVar[Say]
+    Params: ClassVar[type[Params]] = Params
+    assets: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, params: Any, assets: Mapping[str, Asset]) -> None:
+        self.params = params
+        self.given = assets
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Return the assets that it cannot do without; a subclass whose parameters decide says which."""
+        return self.assets
+
+    @property
+    def id(self) -> str:
+        """Return name/version:digest of parameters and assets."""
+        said = {
+            "params": self.params.model_dump(mode="json"),
+            "assets": {name: asset.digest for name, asset in sorted(self.given.items())},
+        }
+        return f"{self.name}/{self.version}:{sha256_digest(canonical_json(said))[7:23]}"
+
+
+class Tagger(Operator):
+    """Adds columns."""
+
+    gives: ClassVar[Gives] = ()
+
+    def tag(self, batch: Batch) -> Mapping[str, Column]:
+        """Return a value per document for each column of `gives`."""
+        raise NotImplementedError
+
+
+class Replaced(NamedTuple):
+    """A span [start, end) of the text before, what stands there now, and what it was ("mobile", "boilerplate")."""
+
+    start: int
+    end: int
+    new: str
+    what: str
+
+
+class Edited(NamedTuple):
+    """What an editor made of one document. `spans`: in order, without overlap; () when the text is made anew."""
+
+    text: str
+    spans: tuple[Replaced, ...] = ()
+
+
+class Editor(Operator):
+    """Replaces spans. What it did is kept: (place in the new text, old length, new length, what), never the old text.
+
+    `gives`: columns it may add beside, e.g. counts.
+    """
+
+    gives: ClassVar[Gives] = ()
+
+    def edit(self, batch: Batch) -> tuple[Sequence[Edited | None], Mapping[str, Column]]:
+        """Return for each document what became of it, None when nothing changed; and the columns of `gives`."""
+        raise NotImplementedError
+
+
+class Sketch(Protocol):
+    """What a corpus step's `sketch` left of one unit.
+
+    `rank`: documents of a lower rank stay where there is a choice (clear licence first, then order of the sources).
+    """
+
+    rank: int
+    rows: int
+
+    def column(self, name: str) -> np.ndarray[Any, Any]:
+        """Return a column, one value a document; mapped from disk, so it costs no memory to hold."""
+        ...
+
+
+#: Reads texts of a unit by row number: texts(unit, rows) → one text per row, in the order asked.
+Texts = Callable[[int, Sequence[int]], list[str]]
+
+
+class Verdict(NamedTuple):
+    """What a corpus step says of one document: drop it (start = -1), or take out [start, end) of its text.
+
+    `of`: (unit, row) of the document that it repeats, (-1, -1) when there is none. `measure`: e.g. Jaccard, 0 to 1.
+    """
+
+    row: int
+    start: int
+    end: int
+    reason: str
+    of: tuple[int, int]
+    measure: float
+
+
+class CorpusStep(Operator):
+    """A step that needs all documents: per unit a sketch, then one resolution over all of them.
+
+    `sketch_columns`: names and numpy types of what `sketch` returns; a name may hold several values a document when
+    its type ends in "[k]", e.g. ("bands", "uint64[16]") is an array of shape (n, 16).
+    """
+
+    sketch_columns: Gives
+    #: The word for what it takes out, as funnel and decisions call it.
+    reason: ClassVar[str] = "duplicate"
+
+    def sketch(self, batch: Batch) -> Mapping[str, np.ndarray[Any, Any]]:
+        """Return the sketch of the documents of a batch."""
+        raise NotImplementedError
+
+    def resolve(
+        self, sketches: Sequence[Sketch], texts: Texts, scratch: Path, progress: Callable[[int, int | None], None]
+    ) -> Iterator[list[Verdict]]:
+        """Yield the verdicts on each unit, in order, each list by row. Memory is bounded; `scratch` is a folder."""
+        raise NotImplementedError
+
+
+O = TypeVar("O", bound=type[Operator])  # noqa: E741 - an operator class
+_REGISTRY: dict[str, type[Operator]] = {}
+
+
+def operator(cls: O) -> O:
+    """Register an operator class and return it; used as a class decorator."""
+    if _REGISTRY.get(cls.name, cls).__qualname__ != cls.__qualname__:
+        raise ValueError(f"operator {cls.name} is registered twice")
+    _REGISTRY[cls.name] = cls
+    return cls
+
+
+@cache
+def operators() -> Mapping[str, type[Operator]]:
+    """Return all operators by name: those that ship and those of installed packages."""
+    for module in _SHIPPED:
+        import_module(f"quanheng.data.corpus.operators.{module}")
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+        operator(point.load())
+    return dict(sorted(_REGISTRY.items()))
+
+
+def make(name: str, params: Mapping[str, Any], assets: Mapping[str, Asset]) -> Operator:
+    """Return the operator `name` with its parameters checked.
+
+    Raises Invalid "unknown_word" naming the nearest right one, or "bad_parameter" for a wrong value.
+    """
+    known = operators()
+    if name not in known:
+        raise unknown("operator", "算子", name, known)
+    cls = known[name]
+    for key in params:
+        if key not in cls.Params.model_fields:
+            raise unknown(f"parameter of {name}", f"算子 {name} 的参数", key, cls.Params.model_fields)
+    try:
+        checked = cls.Params.model_validate_json(canonical_json(params))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Invalid(
+            f"{name}: {where}: {first['msg']}",
+            f"算子 {name} 的参数 {where} 不合要求：{first['msg']}",
+            hint=(cls.help.en, cls.help.zh),
+            code="bad_parameter",
+        ) from error
+    return cls(checked, {role: assets[role] for role in cls.assets if role in assets})
+
+
+def unknown(en: str, zh: str, name: str, known: Mapping[str, Any]) -> Invalid:
+    """Return the error for a word that nobody knows, naming the nearest that somebody does."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    every = ", ".join(known)
+    return Invalid(
+        f"there is no {en} {name[:80]!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+        f"没有名为 {name[:80]!r} 的{zh}" + (f"，是否想写 {near[0]!r}？" if near else ""),
+        hint=(f"There are: {every}", f"现有：{every}"),
+        code="unknown_word",
+    )

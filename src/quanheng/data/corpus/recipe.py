@@ -1,0 +1,257 @@
+"""Recipes: how a corpus is made, as a TOML file; checked against the operators before a byte is read.
+
+    name = "mine"
+    title = { en = "My texts", zh = "我的文本" }
+    labels = ["script"]
+
+    [[steps]]
+    use = "length"                 # an operator; other keys are its parameters
+
+    [[steps]]
+    drop = "characters < 4"        # a judge over the columns of the steps before; `review` lists instead of dropping
+    reason = "too_short"
+
+A plan cuts the steps into segments: per-document steps, then at most one that needs all documents.
+"""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from quanheng.data.corpus.expression import Expression
+from quanheng.data.corpus.operator import Asset, CorpusStep, Editor, Operator, Tagger, make, operators, unknown
+from quanheng.errors import Invalid, NotFound
+from quanheng.kinds.data import Recipe, Step
+
+SUFFIX = ".toml"
+#: A recipe is written by a person.
+MOST_BYTES = 256 * 1024
+MOST_STEPS = 200
+_STEP_KEYS = ("use", "drop", "review", "reason", "optional")
+
+#: Columns that every batch has: facts about the source, the place of the document, its text.
+BASE_COLUMNS: dict[str, str] = {
+    "text": "string",
+    "url": "string",
+    "licence_clear": "bool",
+    "region": "string",
+    "origin": "string",
+}
+
+
+@dataclass(frozen=True)
+class ReadyStep:
+    """A step with its place in the recipe: an operator, or the expression of a judge."""
+
+    place: int
+    step: Step
+    operator: Operator | None = None
+    expression: Expression | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Steps that run on one unit alone, and the step that needs all documents after them, if there is one."""
+
+    steps: tuple[ReadyStep, ...]
+    corpus: ReadyStep | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe made ready. `skipped`: places of optional steps without their asset; `types`: columns at the end."""
+
+    recipe: Recipe
+    segments: tuple[Segment, ...]
+    skipped: tuple[int, ...]
+    types: Mapping[str, str]
+
+    @property
+    def operators(self) -> tuple[tuple[int, Operator], ...]:
+        """Return the operators in order, each with the place of its step."""
+        ready = [step for segment in self.segments for step in (*segment.steps, segment.corpus) if step]
+        return tuple((step.place, step.operator) for step in ready if step.operator)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the labels of the recipe that its steps gave."""
+        return tuple(label for label in self.recipe.labels if label in self.types)
+
+
+@cache
+def shipped() -> Mapping[str, Path]:
+    """Return the recipes that ship, by name."""
+    folder = Path(str(files("quanheng.data.corpus"))) / "recipes"
+    return {path.stem: path for path in sorted(folder.glob("*" + SUFFIX))}
+
+
+def shipped_recipe(name: str) -> Recipe:
+    """Return a recipe that ships; Invalid "unknown_word" names the nearest."""
+    if name not in shipped():
+        raise unknown("recipe", "配方", name, shipped())
+    return read_recipe(shipped()[name])
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Return the recipe in a TOML file. Raises NotFound, or Invalid as `parse_recipe` does."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise _bad(f"the file is larger than {MOST_BYTES} bytes", f"文件大于 {MOST_BYTES} 字节")
+        return parse_recipe(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        names = ", ".join(shipped())
+        raise NotFound(
+            f"there is no recipe {str(path)!r}",
+            f"找不到配方 {str(path)!r}",
+            hint=(f"Name a TOML file, or one of: {names}", f"请写 TOML 文件的路径，或以下之一：{names}"),
+            code="no_such_recipe",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise _bad("the file is not UTF-8", "文件不是 UTF-8 编码") from error
+
+
+def parse_recipe(text: str) -> Recipe:
+    """Return the recipe that a TOML text holds.
+
+    Raises Invalid "bad_recipe", or "unknown_word" naming the nearest right key. Operators and expressions are checked
+    by `plan`.
+    """
+    try:
+        # Numbers stay as written: a recipe is part of an artifact, which holds no floats.
+        data = tomllib.loads(text, parse_float=str)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise _bad(f"it is not TOML: {error}", f"不是有效的 TOML：{error}") from error
+    _known("recipe", "配方项", data, Recipe.model_fields)
+    steps = data.get("steps")
+    if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+        raise _bad("it has no [[steps]]", "缺少 [[steps]]")
+    if len(steps) > MOST_STEPS:
+        raise _bad(f"more than {MOST_STEPS} steps", f"步骤超过 {MOST_STEPS} 个")
+    try:
+        # Through JSON, since the model is strict: a TOML array becomes a tuple only there.
+        from quanheng.store import canonical_json
+
+        return Recipe.model_validate_json(canonical_json({**data, "steps": [_step(step) for step in steps]}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise _bad(f"{where}: {first['msg']}", f"{where}：{first['msg']}") from error
+    except (TypeError, ValueError) as error:
+        raise _bad(str(error), str(error)) from error
+
+
+def _step(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a step as its model has it: whatever is no key of a step is a parameter of its operator."""
+    if "use" not in data:
+        _known("step", "步骤项", data, dict.fromkeys(_STEP_KEYS))
+    own = {key: value for key, value in data.items() if key in _STEP_KEYS}
+    params = {key: value for key, value in data.items() if key not in _STEP_KEYS}
+    return {**own, "params": params} if params else own
+
+
+def _known(en: str, zh: str, data: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    for key in data:
+        if key not in known:
+            raise unknown(f"key of a {en}", zh, key, known)
+
+
+def plan(recipe: Recipe, assets: Mapping[str, Asset]) -> Plan:
+    """Return the recipe made ready with the assets given: {"lexicon": ..., "classifier": ...}.
+
+    Raises Invalid for an operator, parameter, column or expression that does not exist, "asset_missing" for a step
+    that is not optional, and "asset_unused" for an asset that no step reads.
+    """
+    types, lost = dict(BASE_COLUMNS), set[str]()
+    segments: list[Segment] = []
+    ready: list[ReadyStep] = []
+    skipped: list[int] = []
+    used: set[str] = set()
+    for place, step in enumerate(recipe.steps):
+        made = _ready(place, step, assets, types, lost)
+        if made is None:
+            skipped.append(place)
+            continue
+        used.update(made.operator.given if made.operator else ())
+        if isinstance(made.operator, CorpusStep):
+            segments.append(Segment(tuple(ready), made))
+            ready = []
+        else:
+            ready.append(made)
+    _check_rest(recipe, types, lost, set(assets) - used)
+    # Also where nothing is left to do: the last segment takes the verdicts and hashes the texts.
+    segments.append(Segment(tuple(ready)))
+    return Plan(recipe, tuple(segments), tuple(skipped), types)
+
+
+def _ready(
+    place: int, step: Step, assets: Mapping[str, Asset], types: dict[str, str], lost: set[str]
+) -> ReadyStep | None:
+    """Return the step made ready, None when it is passed over; `types` and `lost` columns are brought up to date."""
+    if step.use is None:
+        text = step.drop if step.drop is not None else step.review or ""
+        if _names(text) & lost:
+            return None
+        return ReadyStep(place, step, expression=Expression(text, types))
+    made = make(step.use, step.params, assets)
+    gives = made.gives if isinstance(made, Tagger | Editor) else ()
+    missing = [role for role in made.needs if role not in assets]
+    if missing and not step.optional:
+        raise Invalid(
+            f"step {place + 1} ({step.use}) needs a {missing[0]}, and none is given",
+            f"第 {place + 1} 步（{step.use}）需要 {missing[0]}，但没有提供",
+            hint=(
+                f"Name one with --{missing[0].replace('_', '-')}, or write `optional = true` in the step.",
+                f"请用 --{missing[0].replace('_', '-')} 指定，或在该步骤中写 optional = true。",
+            ),
+            code="asset_missing",
+        )
+    if missing:
+        lost.update(name for name, _ in gives if name not in types)
+        return None
+    types.update(gives)
+    lost.difference_update(name for name, _ in gives)
+    return ReadyStep(place, step, operator=made)
+
+
+def _names(text: str) -> set[str]:
+    try:
+        return {node.id for node in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(node, ast.Name)}
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return set()  # told by Expression
+
+
+def _check_rest(recipe: Recipe, types: Mapping[str, str], lost: set[str], unused: set[str]) -> None:
+    for label in recipe.labels:
+        if label not in types and label not in lost:
+            raise unknown("column for a label", "（可作标签的）列", label, types)
+    if unused:
+        name = min(unused)
+        takers = [op for op, cls in operators().items() if name in cls.assets]
+        raise Invalid(
+            f"no step of the recipe {recipe.name} reads the {name} that is given",
+            f"配方 {recipe.name} 中没有步骤使用所提供的 {name}",
+            hint=(
+                f"Add a step that does ({', '.join(takers)}), or leave it out.",
+                f"请加入会用到它的步骤（{'、'.join(takers)}），或不要提供。",
+            ),
+            code="asset_unused",
+        )
+
+
+def _bad(en: str, zh: str) -> Invalid:
+    names = ", ".join(shipped())
+    return Invalid(
+        f"this is no recipe: {en}",
+        f"不是有效的配方：{zh}",
+        hint=(f"Recipes that ship show how: {names}", f"可参考自带的配方：{names}"),
+        code="bad_recipe",
+    )

@@ -1,0 +1,212 @@
+"""One batch through the steps of a segment: columns added, spans replaced, documents dropped or listed, all counted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from quanheng.data.corpus.lines import excerpt
+from quanheng.data.corpus.operator import Batch, Edited, Editor, Operator, Tagger
+from quanheng.data.corpus.recipe import ReadyStep
+from quanheng.errors import Invalid, QuanhengError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Columns of the engine's own; a tagger's begin with a letter.
+FILE, ROW, URL, TEXT, EDITS, LISTED = "_file", "_row", "url", "text", "_edits", "_listed"
+
+
+class Size(NamedTuple):
+    """Documents, characters, and bytes of UTF-8."""
+
+    documents: int
+    characters: int
+    bytes: int
+
+    def plus(self, other: Size) -> Size:
+        """Return the sum."""
+        return Size(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+NOTHING = Size(0, 0, 0)
+
+
+class Dropped(NamedTuple):
+    """A document that was left out: place of its file in the unit, row, place of the step, why, and its beginning.
+
+    `of`: id of the document that it repeats; `measure`: how alike they are, as a decimal.
+    """
+
+    file: int
+    row: str
+    step: int
+    reason: str
+    excerpt: str
+    characters: int
+    of: str = ""
+    measure: str = ""
+
+
+@dataclass
+class Counted:
+    """What one step took in and left, the edits it made by name, and the documents it listed for review."""
+
+    before: Size = NOTHING
+    after: Size = NOTHING
+    edits: Counter[str] = field(default_factory=Counter)
+    edited: int = 0
+    listed: int = 0
+
+    def add(self, before: Size, after: Size) -> None:
+        """Count one batch."""
+        self.before, self.after = self.before.plus(before), self.after.plus(after)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "before": list(self.before),
+            "after": list(self.after),
+            "edits": dict(sorted(self.edits.items())),
+            "edited": self.edited,
+            "listed": self.listed,
+        }
+
+
+def size_of(table: pa.RecordBatch) -> Size:
+    """Return the size of the texts of a batch."""
+    import pyarrow.compute as pc
+
+    text = table.column(TEXT)
+    characters, data = pc.sum(pc.utf8_length(text)).as_py(), pc.sum(pc.binary_length(text)).as_py()
+    return Size(table.num_rows, characters or 0, data or 0)
+
+
+@dataclass
+class Runner:
+    """Runs the steps of a segment over batches. `counts` by place of the step; `dropped` since the last `take_dropped`.
+
+    names: titles of the unit's files, for messages.
+    """
+
+    steps: Sequence[ReadyStep]
+    names: Sequence[str]
+    counts: dict[int, Counted] = field(default_factory=dict)
+    dropped: list[Dropped] = field(default_factory=list)
+
+    def run(self, batch: Batch) -> Batch:
+        """Return what is left of a batch."""
+        size = size_of(batch.table)
+        for ready in self.steps:
+            counted = self.counts.setdefault(ready.place, Counted())
+            made = ready.operator
+            if ready.expression is not None:
+                after = self._judge(ready, batch, counted)
+            elif isinstance(made, Tagger):
+                columns = self.call(made, made.tag, batch)
+                after = batch.with_columns(columns, made.gives)
+            elif isinstance(made, Editor):
+                after = self._edit(ready, made, batch, counted)
+            else:
+                raise AssertionError(f"step {ready.place} does not run on one unit")
+            left = size if after.texts is batch.texts else size_of(after.table)
+            counted.add(size, left)
+            batch, size = after, left
+        return batch
+
+    def take_dropped(self) -> list[Dropped]:
+        """Return the documents dropped since the last call."""
+        taken, self.dropped = self.dropped, []
+        return taken
+
+    def _judge(self, ready: ReadyStep, batch: Batch, counted: Counted) -> Batch:
+        import numpy as np
+
+        assert ready.expression is not None  # noqa: S101 - asked by the caller
+        holds = ready.expression.holds(batch)
+        if not holds.any():
+            return batch
+        reason = ready.step.reason or ""
+        if ready.step.review is not None:
+            listed = batch.column(LISTED).to_pylist()
+            values = [[*had, reason] if hit else had for had, hit in zip(listed, holds.tolist(), strict=True)]
+            counted.listed += int(holds.sum())
+            return batch.with_columns({LISTED: values}, ((LISTED, "strings"),))
+        self.drop(ready.place, reason, batch, np.flatnonzero(holds).tolist())
+        return batch.take(np.flatnonzero(~holds).tolist())
+
+    def drop(
+        self, place: int, reason: str, batch: Batch, rows: Sequence[int], of: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Note documents as dropped; `of`: for each the id of what it repeats, and how alike they are."""
+        files, names = batch.column(FILE).to_pylist(), batch.column(ROW).to_pylist()
+        for number, row in enumerate(rows):
+            text = batch.texts[row]
+            other = of[number] if of else ("", "")
+            self.dropped.append(Dropped(files[row], names[row], place, reason, excerpt(text), len(text), *other))
+
+    def _edit(self, ready: ReadyStep, made: Editor, batch: Batch, counted: Counted) -> Batch:
+        edited, columns = self.call(made, made.edit, batch)
+        after = batch
+        if any(edit is not None for edit in edited):
+            after = note_edits(ready.place, batch, edited, counted)
+        return after.with_columns(columns, made.gives) if made.gives else after
+
+    def call(self, made: Operator, function: Any, batch: Batch) -> Any:
+        """Return `function(batch)`; Invalid "operator_failed" names operator and document when it raises."""
+        try:
+            return function(batch)
+        except (QuanhengError, MemoryError):
+            raise
+        except Exception as error:
+            raise self._failed(made, function, batch, error) from error
+
+    def _failed(self, made: Operator, function: Any, batch: Batch, error: Exception) -> Invalid:
+        """Return the error for an operator that raised, with the first document on which it does."""
+        where = ""
+        for row in range(len(batch)):
+            try:
+                function(batch.take([row]))
+            except Exception:  # which document it was is all that is asked here
+                place = batch.column(FILE)[row].as_py()
+                name = f"{self.names[place]}, " if place < len(self.names) else ""
+                where = f"{name}row {batch.column(ROW)[row].as_py()}"
+                break
+        said = f"{type(error).__name__}: {error}"[:300]
+        return Invalid(
+            f"the operator {made.name} failed on {where or 'a batch'}: {said}",
+            f"算子 {made.name} 在处理 {where or '一批文档'} 时出错：{said}",
+            hint=(
+                "Mend or leave out the operator and build again; what is finished is not repeated.",
+                "请修正或去掉该算子后重新构建；已完成的部分不会重复。",
+            ),
+            code="operator_failed",
+        )
+
+
+def note_edits(place: int, batch: Batch, edited: Sequence[Edited | None], counted: Counted) -> Batch:
+    """Return the batch with edited texts. Where spans were replaced, what stood where is noted, not the old text."""
+    texts, noted = list(batch.texts), batch.column(EDITS).to_pylist()
+    for row, edit in enumerate(edited):
+        if edit is None:
+            continue
+        texts[row] = edit.text
+        counted.edited += 1
+        if edit.spans:
+            counted.edits.update(span.what for span in edit.spans)
+            noted[row] = json.dumps(
+                [*json.loads(noted[row] or "[]"), *_places(place, edit)], ensure_ascii=False, separators=(",", ":")
+            )
+    return batch.with_texts(texts).with_columns({EDITS: noted}, ((EDITS, "string"),))
+
+
+def _places(place: int, edit: Edited) -> list[list[Any]]:
+    """Return [step, start in the new text, old length, new length, what] of each span."""
+    moved, found = 0, []
+    for span in edit.spans:
+        found.append([place, span.start + moved, span.end - span.start, len(span.new), span.what])
+        moved += len(span.new) - (span.end - span.start)
+    return found

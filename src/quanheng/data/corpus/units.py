@@ -1,0 +1,107 @@
+"""The units of a build: small files of a source together, large files of lines in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from quanheng.data.corpus.parts import Part, can_split, split
+from quanheng.data.corpus.recipe import Plan
+from quanheng.data.corpus.work import Facts, Unit, UnitFile
+from quanheng.errors import Invalid
+from quanheng.kinds.data import Source
+from quanheng.store import Layer, LocalObjects
+
+#: Small files are done together: fewer objects to make durable.
+UNIT_BYTES = 8 * 1024 * 1024
+UNIT_FILES = 256
+
+PartsOf = Callable[[str], list[Part]]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInput:
+    """A source artifact: its digest, its model, and its layers by title."""
+
+    digest: str
+    model: Source
+    layers: Mapping[str, Layer]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A unit, the place of its source, and for each of its files the number of the file in the source."""
+
+    source: int
+    unit: Unit
+    numbers: tuple[int, ...]
+
+
+def place_units(
+    sources: Sequence[SourceInput],
+    made: Plan,
+    layers: Mapping[str, str],
+    objects: LocalObjects,
+    parts_of: PartsOf | None = None,
+) -> list[Placed]:
+    """Return the units of all sources in order; `parts_of` cuts a large file of lines, named by its digest."""
+    cut = parts_of or (lambda digest: cut_file(objects, digest))
+    placed = []
+    for place, source in enumerate(sources):
+        model = source.model
+        facts = Facts(licence_clear=model.licence.clear, region=model.origin.region, origin=model.origin.type)
+        for group in _groups(source, cut):
+            unit = Unit(
+                objects=str(objects.root),
+                recipe=made.recipe,
+                assets=dict(layers),
+                segment=0,
+                files=tuple(file for _, file in group),
+                reading=model.reading,
+                facts=facts,
+            )
+            placed.append(Placed(place, unit, tuple(number for number, _ in group)))
+    return placed
+
+
+def cut_file(objects: LocalObjects, digest: str) -> list[Part]:
+    """Return the parts of a large file of lines, none when it must be read whole."""
+    with objects.open(digest) as stream:
+        return split(stream)
+
+
+def _groups(source: SourceInput, parts_of: PartsOf) -> Iterator[list[tuple[int, UnitFile]]]:
+    """Yield the files of a source in order as units, each file with its number."""
+    group: list[tuple[int, UnitFile]] = []
+    size = 0
+    for number, file in _files(source, parts_of):
+        if group and (len(group) >= UNIT_FILES or size + file.size > UNIT_BYTES):
+            yield group
+            group, size = [], 0
+        group.append((number, file))
+        size += file.size
+    if group:
+        yield group
+
+
+def _files(source: SourceInput, parts_of: PartsOf) -> Iterator[tuple[int, UnitFile]]:
+    for number, file in enumerate(source.model.files):
+        if file.title not in source.layers:
+            raise Invalid(
+                f"source {source.digest} has no layer for its file {file.title!r}",
+                f"来源 {source.digest} 缺少文件 {file.title!r} 的数据层",
+                hint=("Register the source again.", "请重新登记该来源。"),
+                code="source_incomplete",
+            )
+        digest = source.layers[file.title].digest
+        whole = UnitFile(digest=digest, title=file.title, format=file.format, size=file.size)
+        parts = parts_of(digest) if can_split(file.format, source.model.reading, file.size) else []
+        for part in parts:
+            yield number, whole.model_copy(update={"part": part, "size": part.end - part.start})
+        if not parts:
+            yield number, whole
+
+
+def document_id(source: str, file: int, row: str) -> str:
+    """Return source, number of the file in it, and row in the file: enough to find the document again."""
+    return f"{source[7:19]}-{file}-{row}"
