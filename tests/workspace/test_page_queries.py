@@ -75,6 +75,70 @@ def test_what_is_not_there_is_said(workspace: Any, corpus: str) -> None:
             ask(corpus="made")
 
 
+def test_duplicates_stand_beside_what_they_repeat(workspace: Any, corpus: str) -> None:
+    config = workspace.artifact.show(artifact=corpus)["config"]
+    found = workspace.corpus.duplicates(corpus=corpus)
+    reasons = {name: n for name, n in config["per_source"][0]["dropped"].items() if name.endswith("duplicate")}
+    assert found["population"] == sum(reasons.values()) == len(found["rows"]) >= 1
+    [row] = [row for row in found["rows"] if row["measure"] == "1.0000"]
+    assert workspace.corpus.duplicates(corpus=corpus, reason="boilerplate")["rows"] == []
+    assert row["excerpt"] == row["kept"]["text"] == GOOD[0] and row["id"] != row["kept"]["id"]
+    assert (row["title"], row["measure"]) == ("来源", "1.0000")
+    whole = workspace.corpus.document(corpus=corpus, index=row["kept"]["index"])
+    assert (whole["id"], whole["text"]) == (row["kept"]["id"], GOOD[0])
+    assert workspace.corpus.duplicates(corpus=corpus, source="sha256:" + "0" * 64)["population"] == 0
+
+
+def test_a_duplicate_of_a_duplicate_is_followed_to_what_stays(workspace: Any, tmp_path: Path) -> None:
+    """The second line equals the third, and both are nearly the first: what stays is the first."""
+    long = "昨天下午三点钟，市图书馆的工作人员在二楼阅览室整理了一百二十本新到的图书，并逐一贴上了编号标签"
+    lines = [long + "。", long + "又放好。", long + "又放好。", *GOOD]
+    (tmp_path / "c.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    workspace.source.register(path=str(tmp_path / "c.txt"), title="链", document="line", as_name="chain")
+    steps = "".join(f'[[steps]]\nuse = "{use}"\n' for use in ("deduplicate_exact", "deduplicate_near"))
+    (tmp_path / "r.toml").write_text('name = "two"\ntitle = { en = "Two", zh = "两步" }\n' + steps, "utf-8")
+    corpus = workspace.corpus.build(sources=["chain"], file=str(tmp_path / "r.toml")).digest
+    rows = workspace.corpus.duplicates(corpus=corpus)["rows"]
+    assert {row["reason"] for row in rows} == {"duplicate", "near_duplicate"}
+    assert {row["kept"]["text"] for row in rows} == {lines[0]} and all(row["kept"]["index"] == 0 for row in rows)
+
+
+def test_what_was_masked_by_type_and_source(workspace: Any, corpus: str) -> None:
+    config = workspace.artifact.show(artifact=corpus)["config"]
+    found = workspace.corpus.masked(corpus=corpus)
+    [source] = found["counts"]
+    assert found["counts"] == {source: config["personal_data"]} and found["documents"] == {source: 1}
+    [row] = found["rows"]
+    [[start, end]] = row["masked"]
+    assert row["excerpt"][start:end] == "〔手机号〕" and "13812345678" not in json.dumps(found, ensure_ascii=False)
+    assert workspace.corpus.masked(corpus=corpus, type="mobile")["population"] == 1
+    assert workspace.corpus.masked(corpus=corpus, type="email")["rows"] == []
+
+
+def test_what_is_listed_for_review(workspace: Any, corpus: str) -> None:
+    found = workspace.corpus.review(corpus=corpus)
+    config = workspace.artifact.show(artifact=corpus)["config"]
+    assert len(found["rows"]) == config["filtered"]["documents_for_review"] == 1 and found["next"] is None
+    [row] = found["rows"]
+    [[start, end, term, hidden]] = row["hits"]
+    assert (row["text"][start:end], term, hidden) == ("刷单返利", 0, "")
+    assert (row["reasons"], row["risks"]) == (["risk_terms"], {"A.1.h": 1})
+    stored = workspace.corpus.document(corpus=corpus, index=row["index"])
+    assert stored["id"] == row["id"] and row["text_digest"].startswith("sha256:")
+    assert workspace.corpus.review(corpus=corpus, risk="A.1.f")["rows"] == []
+    assert workspace.corpus.review(corpus=corpus, reason="risk_terms", after=1)["rows"] == []
+    taken = workspace.corpus.takedown(corpus=corpus, digest=[row["text_digest"]]).digest
+    assert workspace.corpus.review(corpus=taken)["rows"] == []
+
+
+def test_the_recipe_of_a_corpus_is_written_and_read_back(workspace: Any, corpus: str, tmp_path: Path) -> None:
+    workspace.recipe.export(corpus=corpus, to=str(tmp_path / "r.toml"))
+    linted = workspace.recipe.lint(file=str(tmp_path / "r.toml"))
+    steps = workspace.artifact.show(artifact=corpus)["config"]["recipe"]["steps"]
+    assert [step["use"] for step in linted["steps"]] == [step["use"] for step in steps]
+    assert [step["drop"] for step in linted["steps"]] == [step["drop"] for step in steps]
+
+
 def test_lengths_are_counted_once(workspace: Any, corpus: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from quanheng.core import bounded
 
@@ -225,11 +289,14 @@ def register(workspace: Any, kind: str, config: dict[str, Any], layers: list[tup
 
 def test_layers_that_are_not_what_they_say(workspace: Any, corpus: str) -> None:
     config = workspace.artifact.show(artifact=corpus)["config"]
-    parquet = register(workspace, "corpus/v1", config, [("data/part-00000.parquet", b"PAR1 no PAR1")])
+    lies = [("data/part-00000.parquet", b"PAR1 no PAR1"), ("decisions/part-00000.parquet", b"PAR1 no PAR1")]
+    parquet = register(workspace, "corpus/v2", config, lies)
     for ask in (
         lambda: workspace.corpus.samples(corpus=parquet),
         lambda: workspace.corpus.histogram(corpus=parquet),
         lambda: workspace.corpus.document(corpus=parquet, index=0),
+        lambda: workspace.corpus.duplicates(corpus=parquet),
+        lambda: workspace.corpus.masked(corpus=parquet),
     ):
         with pytest.raises(Invalid) as caught:
             ask()
@@ -281,6 +348,9 @@ def _queries_ask_for_permission(workspace: Any) -> None:
         ("corpus.samples", {"corpus": "made"}),
         ("corpus.histogram", {"corpus": "made"}),
         ("corpus.document", {"corpus": "made", "index": 0}),
+        ("corpus.duplicates", {"corpus": "made"}),
+        ("corpus.masked", {"corpus": "made"}),
+        ("corpus.review", {"corpus": "made"}),
         ("sample.items", {"sample": "some"}),
         ("source.samples", {"source": "one"}),
         ("assessment.items", {"assessment": "done", "rule": "ASS-COR-01"}),

@@ -55,6 +55,13 @@ case.move               y y y y y . y y . .
 source.register         y . y y . . . . . .
 lexicon.register        y . y y . . . . . .
 corpus.build            y . y y . . . . . .
+corpus.takedown         y . y y . . . . . .
+corpus.mix              y . y y . . . . . .
+corpus.export           y . y y . . . . . .
+corpus.publish          y . y y . . . . . .
+tokenizer.train         y . y y . . . . . .
+tokenizer.register      y . y y . . . . . .
+lexicon.admit           y . y y . . . . . .
 sample.commit           y . y y . . . . . .
 sample.draw             y y y . . . . y . .
 model.register          y . y y . . . . . .
@@ -104,6 +111,20 @@ workspace.fsck          y y . . . . . . . .
 assessment.show         y y y y y . y y . .
 assessment.report       y y y y y . y y . .
 assessment.bundle       y y y y y . y y . .
+corpus.analyze          y y y y y . y y . .
+corpus.plan             y y y y y . y y . .
+corpus.diff             y y y y y . y y . .
+corpus.uses             y y y y y . y y . .
+recipe.lint             y y y y y . y y . .
+recipe.import           y y y y y . y y . .
+recipe.list             y y y y y . y y . .
+lexicon.check           y y y y y . y y . .
+lexicon.sheet           y y y y y . y y . .
+artifact.save           y y y y y . y y . .
+corpus.duplicates       y y y y y . y y . .
+corpus.masked           y y y y y . y y . .
+corpus.review           y y y y y . y y . .
+recipe.export           y y y y y . y y . .
 corpus.samples          y y y y y . y y . .
 corpus.document         y y y y y . y y . .
 corpus.histogram        y y y y y . y y . .
@@ -120,6 +141,7 @@ assessment.draws        y y y y y . y y . .
 NAMES = (Takes, Local)
 #: Input that `sample_input` cannot guess.
 SAMPLES: dict[str, dict[str, Any]] = {
+    "corpus.mix": {"corpus": "none", "tokenizer": "none", "group": ["1=1"]},
     "witness.add": {"size": 1, "form": "letter", "proof": "x", "date": "2026-01-01"},
     "artifact.withdraw": {"artifact": "none", "reason": "none"},
     "key.rotate": {"lost": True},

@@ -12,7 +12,10 @@ from quanheng.core import shown
 from quanheng.core.call import ask
 from quanheng.core.pages import View
 from quanheng.core.shown import Shown, Word
-from quanheng.kinds.data import Corpus, SourceShare
+from quanheng.data import page_recipe
+from quanheng.kinds.base import Say
+from quanheng.kinds.data import Corpus, CorpusV2, FunnelStep, Recipe, RecipeV1, SourceShare
+from quanheng.kinds.drop_reasons import REASONS, reason_name
 from quanheng.kinds.risks import RISKS
 from quanheng.text.personal_data import LABELS
 
@@ -28,24 +31,19 @@ REGIONS = {
 }
 STEPS = {
     "read": ("Read", "读入"),
+    "edit": ("Edited", "编辑"),
     "drop": ("Dropped", "剔除"),
     "mask": ("Personal data masked", "遮盖个人信息"),
     "filter": ("Content filter", "关键词过滤"),
     "deduplicate": ("Duplicates removed", "去除重复"),
 }
-REASONS = {
-    "too_short": ("too short", "过短"),
-    "too_long": ("too long", "过长"),
-    "mostly_symbols": ("mostly symbols", "以符号为主"),
-    "not_chinese": ("not Chinese", "非中文"),
-    "repetitive": ("repetitive", "内容重复堆砌"),
-    "duplicate": ("exact duplicate", "完全重复"),
-}
+#: Steps over all documents that only edit.
+EDITORS = ("deduplicate_lines", "deduplicate_substring")
+#: What can be looked at beside documents that were dropped for a reason.
 LOOKS = {
-    **REASONS,
-    "masked": ("personal data masked", "遮盖了个人信息"),
-    "hit": ("terms found", "命中关键词"),
-    "broken": ("unreadable rows", "读不出的行"),
+    "masked": Say(en="personal data masked", zh="遮盖了个人信息"),
+    "hit": Say(en="terms found or listed for review", zh="命中关键词或待复核"),
+    "broken": Say(en="unreadable rows", zh="读不出的行"),
 }
 #: Why a row could not be read.
 BROKEN = {
@@ -57,6 +55,28 @@ BROKEN = {
     "text_is_not_text": ("the text is no text", "正文不是文本"),
     "not_csv": ("no CSV", "不是有效的 CSV"),
     "not_html": ("no page", "不是网页"),
+    "no_main_text": ("page without main text", "网页没有正文"),
+    "unknown_encoding": ("unknown encoding", "无法识别的编码"),
+    "mojibake": ("garbled beyond repair", "乱码，无法还原"),
+    "truncated": ("file cut off", "文件不完整"),
+    "damaged": ("compressed data damaged", "压缩数据损坏"),
+    "decompression_bomb": ("inflates without bound", "解压后过大"),
+    "not_warc": ("no WARC record", "不是 WARC 记录"),
+    "bad_http": ("no HTTP response", "不是 HTTP 响应"),
+    "unknown_coding": ("unknown HTTP coding", "无法识别的 HTTP 编码"),
+    "not_a_zip": ("no ZIP file", "不是 ZIP 文件"),
+    "not_xlsx": ("no XLSX file", "不是 XLSX 文件"),
+    "damaged_xlsx": ("damaged XLSX", "XLSX 已损坏"),
+    "not_docx": ("no DOCX file", "不是 DOCX 文件"),
+    "damaged_docx": ("damaged DOCX", "DOCX 已损坏"),
+    "not_pdf": ("no PDF file", "不是 PDF 文件"),
+    "damaged_pdf": ("damaged PDF", "PDF 已损坏"),
+    "encrypted": ("encrypted", "已加密"),
+    "no_text_layer": ("pages are pictures", "只有图像，没有文字层"),
+    "no_text": ("no text", "没有文字"),
+    "xml_with_entities": ("XML with entities", "XML 含实体声明"),
+    "not_a_pack": ("no pack", "不是打包文件"),
+    "damaged_pack": ("damaged pack", "打包文件损坏"),
     "not_parquet": ("no Parquet", "不是 Parquet"),
     "damaged_parquet": ("damaged Parquet", "Parquet 已损坏"),
 }
@@ -83,36 +103,51 @@ def risk_name(risk: str, language: str) -> str:
 def funnel(view: View, model: Corpus) -> dict[str, Any]:
     """Return every step with what it left and took, in documents and characters, and the widths of its bars."""
     widest = max((step.documents_before for step in model.funnel), default=0)
-    rows = []
-    for place, step in enumerate(model.funnel):
-        at = f"/funnel/{place}"
-        name = view.say(*STEPS[step.step])
-        if step.reason and step.step == "drop":
-            name += view.say(": ", "：") + view.say(*REASONS[step.reason])
-        less = step.documents_before - step.documents_after
-        fewer = step.characters_before - step.characters_after
-        documents = f"{at}/documents_before - {at}/documents_after"
-        characters = f"{at}/characters_before - {at}/characters_after"
-        rows.append(
-            {
-                "name": name,
-                "documents": shown.count(step.documents_after, f"{at}/documents_after"),
-                "less": _taken(less, documents),
-                "characters": shown.count(step.characters_after, f"{at}/characters_after"),
-                "fewer": _taken(fewer, characters),
-                "width": _px(step.documents_after, widest),
-                "gone": _px(less, widest),
-                "href": _look(step.reason) if step.reason and less else "",
-            }
-        )
+    places = page_recipe.funnel_places(model)
+    rows = [_funnel_row(view, model, index, places.get(index), widest) for index in range(len(model.funnel))]
     broken = sum(share.broken_rows for share in model.per_source)
-    places = shown.total(f"/per_source/{place}/broken_rows" for place in range(len(model.per_source)))
+    unread = shown.total(f"/per_source/{place}/broken_rows" for place in range(len(model.per_source)))
     return {
         "rows": rows,
-        "broken": shown.count(broken, places) if broken else "",
+        "broken": shown.count(broken, unread) if broken else "",
         "broken_href": _look("broken"),
-        "recipe": _recipe(view, model),
+        "recipe": page_recipe.recipe_of(view, model) if isinstance(model.recipe, Recipe) else None,
+        "scale": _first_engine(view, model.recipe) if isinstance(model.recipe, RecipeV1) else [],
     }
+
+
+def _funnel_row(view: View, model: Corpus, index: int, place: int | None, widest: int) -> dict[str, Any]:
+    """Return one step of the funnel; `place`: of its step in the recipe."""
+    step, at = model.funnel[index], f"/funnel/{index}"
+    less = step.documents_before - step.documents_after
+    fewer = step.characters_before - step.characters_after
+    documents = f"{at}/documents_before - {at}/documents_after"
+    characters = f"{at}/characters_before - {at}/characters_after"
+    use = model.recipe.steps[place].use if place is not None and isinstance(model.recipe, Recipe) else None
+    href = _look(step.reason) if step.step == "drop" and step.reason else ""
+    href = "?tab=duplicates" if step.step == "deduplicate" else href
+    edits = not less and (use in EDITORS or step.step in ("edit", "mask"))
+    return {
+        "name": _step_name(view, step, use),
+        "note": view.say("edits the text, drops no document", "只改文字，不减条数") if edits else "",
+        "documents": shown.count(step.documents_after, f"{at}/documents_after"),
+        "less": _taken(less, documents),
+        "characters": shown.count(step.characters_after, f"{at}/characters_after"),
+        "fewer": _taken(fewer, characters),
+        "width": _px(step.documents_after, widest),
+        "gone": _px(less, widest),
+        "href": href if less else "",
+    }
+
+
+def _step_name(view: View, step: FunnelStep, use: str | None) -> str:
+    """Return what a step of the funnel is called: by its operator, or why it dropped."""
+    if use and step.step in ("edit", "deduplicate"):
+        return page_recipe.operator_name(view, use)
+    name = view.say(*STEPS[step.step])
+    if step.step in ("drop", "edit") and step.reason:
+        name += view.say(": ", "：") + _said(view, step.reason)
+    return name
 
 
 def _px(part: int, whole: int) -> str:
@@ -127,9 +162,13 @@ def _look(reason: str) -> str:
     return "?" + urlencode({"tab": "samples", "reason": reason})
 
 
-def _recipe(view: View, model: Corpus) -> list[tuple[str, Any]]:
-    """Return the parameters of the build that decide what is dropped."""
-    recipe = model.recipe
+def _said(view: View, reason: str) -> str:
+    """Return what a reason, or something else to look at, is called."""
+    name = LOOKS.get(reason) or reason_name(reason)
+    return view.say(name.en, name.zh)
+
+
+def _first_engine(view: View, recipe: RecipeV1) -> list[tuple[str, Any]]:
 
     def rate(name: str) -> Any:
         value = getattr(recipe, name)
@@ -161,10 +200,10 @@ def composition(view: View, model: Corpus) -> dict[str, Any]:
     whole = "/totals/documents"
     masked = sum(model.personal_data.values())
     filtered = model.filtered
-    reasons = [reason for reason in REASONS if any(reason in share.dropped for share in model.per_source)]
+    reasons = _reasons(model)
     return {
         "n": shown.count(n, whole),
-        "reasons": [view.say(*REASONS[reason]) for reason in reasons],
+        "reasons": [_said(view, reason) for reason in reasons],
         "sources": [_share(view, share, place, model, reasons) for place, share in enumerate(model.per_source)],
         "scripts": [
             {
@@ -189,6 +228,7 @@ def composition(view: View, model: Corpus) -> dict[str, Any]:
         if masked
         else "",
         "masked_documents": shown.count(model.masked_documents, "/masked_documents"),
+        "names": isinstance(model, CorpusV2),
         "lexicon": filtered.lexicon or "",
         "terms": shown.count(filtered.lexicon_terms, "/filtered/lexicon_terms"),
         "hits": shown.count(filtered.lexicon_hits, "/filtered/lexicon_hits"),
@@ -220,7 +260,7 @@ def _share(view: View, share: SourceShare, place: int, model: Corpus, reasons: S
                 "href": "?" + urlencode({"tab": "samples", "reason": reason, "source": share.source})
                 if dropped.get(reason)
                 else "",
-                "name": view.say(*REASONS[reason]),
+                "name": _said(view, reason),
             }
             for reason in reasons
         ],
@@ -242,7 +282,7 @@ def samples(view: View, model: Corpus) -> dict[str, Any]:
     if view.query.get("document", "").isdigit():
         return _document(view, model)
     counts = _how_many(model)
-    reasons = [reason for reason in LOOKS if counts[reason][0]]
+    reasons = [reason for reason in counts if counts[reason][0]]
     reason = view.query.get("reason", "")
     reason = reason if reason in reasons else next(iter(reasons), "")
     sources = {share.source: share.title for share in model.per_source}
@@ -259,17 +299,17 @@ def samples(view: View, model: Corpus) -> dict[str, Any]:
             {
                 "slug": name,
                 "href": "?" + urlencode({**base, "reason": name}),
-                "title": view.say(*LOOKS[name]),
+                "title": _said(view, name),
                 "n": shown.count(*counts[name]),
                 "on": name == reason,
             }
             for name in reasons
         ],
         "sources": [{"digest": digest, "title": title, "on": digest == source} for digest, title in sources.items()],
-        "chosen": view.say(*LOOKS[reason]) if reason else "",
+        "chosen": _said(view, reason) if reason else "",
         "kept": [_row(view, row, model) for row in found["kept"]],
         "other": [_row(view, row, model) for row in found["rows"]] if reason else [],
-        "excerpts": reason in REASONS or reason == "broken",
+        "excerpts": reason not in ("masked", "hit", ""),
         "again": "?" + urlencode({**base, "seed": seed + 1}),
         "source": source,
     }
@@ -280,18 +320,26 @@ def _how_many(model: Corpus) -> dict[str, tuple[int, str]]:
     shares = range(len(model.per_source))
     found = {
         reason: (
-            sum(share.dropped.get(reason, 0) for share in model.per_source),  # type: ignore[call-overload]
+            sum(share.dropped.get(reason, 0) for share in model.per_source),
             shown.total(f"/per_source/{place}/dropped/{reason}" for place in shares),
         )
-        for reason in REASONS
+        for reason in _reasons(model)
     }
     broken = sum(share.broken_rows for share in model.per_source)
     return {
         **found,
         "masked": (model.masked_documents, "/masked_documents"),
-        "hit": (model.filtered.documents_hit, "/filtered/documents_hit"),
+        "hit": (model.filtered.documents_hit, "/filtered/documents_hit")
+        if not isinstance(model, CorpusV2) or model.filtered.documents_hit >= model.filtered.documents_for_review
+        else (model.filtered.documents_for_review, "/filtered/documents_for_review"),
         "broken": (broken, shown.total(f"/per_source/{place}/broken_rows" for place in shares)),
     }
+
+
+def _reasons(model: Corpus) -> list[str]:
+    """Return the reasons for which documents were dropped: those with a name first, in their order."""
+    found = {reason for share in model.per_source for reason in share.dropped}
+    return [*(reason for reason in REASONS if reason in found), *sorted(found - REASONS.keys())]
 
 
 def title_of(model: Corpus, source: str, artifact: str = "") -> Shown | str:
@@ -342,58 +390,3 @@ def _document(view: View, model: Corpus) -> dict[str, Any]:
         "next": "?" + urlencode({"tab": "samples", "document": index + 1}),
         "text_digest": row.get("text_digest", ""),
     }
-
-
-#: The drawing of lengths: width of a bar's field and height of the highest bar.
-STEP, HEIGHT = 46, 140
-
-
-def lengths(view: View) -> dict[str, Any]:
-    """Return documents by length as bars and as a table, and the quantiles."""
-    found = ask(view.session, "corpus.histogram", {"corpus": view.artifact.digest})
-    n = found["documents"]
-    highest = max((part["documents"] for part in found["bins"]), default=0)
-    bins = []
-    for place, part in enumerate(found["bins"]):
-        height = part["documents"] / highest * HEIGHT if highest else 0
-        where = shown.where("data/*", characters=f"{part['low']}..{part['high']}")
-        bins.append(
-            {
-                "low": f"{part['low']:,}",
-                "range": _range(part["low"], part["high"]),
-                "documents": shown.count(part["documents"], where),
-                "share": shown.share(part["documents"], n, where, "data/*"),
-                "characters": shown.count(part["characters"], where + "#sum(characters)"),
-                "x": place * STEP,
-                "middle": place * STEP + STEP // 2 - 3,
-                "y": f"{HEIGHT - height:.1f}",
-                "height": f"{height:.1f}",
-            }
-        )
-    return {
-        "n": shown.count(n, "data/*"),
-        "characters": shown.count(found["characters"], "data/*#sum(characters)"),
-        "bins": bins,
-        "width": len(bins) * STEP,
-        "quantiles": [_quantile(view, part) for part in found["quantiles"]],
-    }
-
-
-def _range(low: int, high: int) -> Shown:
-    """Return a range of lengths; it is ours, not measured."""
-    text = f"{low:,}" if low == high else f"{low:,}–{high:,}"
-    return Shown(text, f'<span class="range">{text}</span>')
-
-
-QUANTILES = {
-    (0, 1): ("shortest", "最短"),
-    (1, 1): ("longest", "最长"),
-    (50, 100): ("median", "中位数"),
-}
-
-
-def _quantile(view: View, part: Mapping[str, int]) -> dict[str, Any]:
-    k, n = part["k"], part["n"]
-    name = QUANTILES.get((k, n))
-    words = view.say(*name) if name else view.say(f"{k} % are at most", f"{k}% 不超过")
-    return {"name": words, "characters": shown.count(part["characters"], f"data/*#quantile({k}/{n})")}

@@ -6,35 +6,25 @@ import json
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 from quanheng.core import bounded
 from quanheng.core.artifacts import load, load_digest
 from quanheng.core.context import Loaded
-from quanheng.core.inputs import Input, Takes, param
+from quanheng.core.inputs import Input, Local, Takes, param
 from quanheng.core.layer_rows import layer_rows
 from quanheng.core.session import Session
 from quanheng.core.verb import query
-from quanheng.errors import Conflict, NotFound
+from quanheng.data import page_decisions  # noqa: F401 - its queries are registered with these
+from quanheng.data.page_reading import MOST, OneCorpus, corpus_of, layer_files, shards
+from quanheng.errors import Invalid, NotFound
 from quanheng.kinds.base import Model
-from quanheng.kinds.data import Corpus, Sample, SampleItem, Source
+from quanheng.kinds.data import Corpus, RecipeV1, Sample, SampleItem, Source
+from quanheng.kinds.drop_reasons import REASONS
 from quanheng.store import JSON
 
-#: A sample page shows so many at most.
-MOST = 200
-#: What `corpus.samples` can be asked for: kept documents, all or those with a finding; dropped ones; unreadable rows.
-Reason = Literal[
-    "kept",
-    "masked",
-    "hit",
-    "too_short",
-    "too_long",
-    "mostly_symbols",
-    "not_chinese",
-    "repetitive",
-    "duplicate",
-    "broken",
-]
+#: What `corpus.samples` can be asked for beside a reason for dropping: kept documents, all or those with a finding.
 FLAGS: dict[str, tuple[str, ...]] = {"kept": (), "masked": ("masked",), "hit": ("hit", "review")}
 
 
@@ -49,31 +39,19 @@ class Rejected(Model):
     byte: int | None = None
 
 
-class OneCorpus(Input):
-    """Names a corpus."""
-
-    corpus: Annotated[str, Takes("corpus")] = param(..., "Corpus", "训练数据（语料）")
-
-
 class CorpusSamples(OneCorpus):
     """Input of corpus.samples."""
 
-    reason: Reason = param(
+    reason: str = param(
         "kept",
         "What to show: kept, masked, hit, a reason for dropping, or broken",
         "看什么：kept 保留的、masked 有遮盖的、hit 命中关键词的、某一剔除原因，或 broken 读不出的",
+        pattern=r"^[a-z][a-z0-9_]{0,59}$",
     )
     source: str = param("", "Only of this source (its digest)", "只看该来源的（写摘要）")
     seed: int = param(0, "Another seed shows others", "换一个种子看另一些", ge=0, le=2**31)
     limit: int = param(10, "At most so many (1 to 200)", "最多多少条（1 至 200）", ge=1, le=MOST)
     beside: bool = param(False, "Also some that were kept, to compare", "同时给出一些保留的文档，供对照")
-
-
-def corpus_of(session: Session, name: str) -> tuple[Loaded, Corpus]:
-    """Return the corpus that `name` names, with its model."""
-    loaded = load(session, name, "corpus")
-    assert isinstance(loaded.model, Corpus)  # noqa: S101 - load has checked the kind
-    return loaded, loaded.model
 
 
 @query("corpus.samples", help=("Show some documents of a corpus, kept or dropped", "抽看语料中保留或剔除的文档"))
@@ -92,6 +70,7 @@ def corpus_samples(session: Session, inp: CorpusSamples) -> Any:
             hint=("Its sources: " + ", ".join(titles), "它的来源：" + "、".join(titles)),
             code="no_such_source",
         )
+    _known_reason(inp.reason, model)
     draws = [] if inp.reason == "broken" else [_draw(session, loaded, inp, inp.reason)]
     if inp.beside:
         draws.append(_draw(session, loaded, inp, "kept"))
@@ -110,6 +89,20 @@ def corpus_samples(session: Session, inp: CorpusSamples) -> Any:
         "rows": titled(rows),
         "kept": titled(kept),
     }
+
+
+def _known_reason(reason: str, model: Corpus) -> None:
+    """Raise Invalid "no_such_reason" unless documents of this or of any corpus are dropped for `reason`."""
+    mine = {name for share in model.per_source for name in share.dropped}
+    if reason in FLAGS or reason == "broken" or reason in REASONS or reason in mine:
+        return
+    known = [*FLAGS, "broken", *sorted(mine)]
+    raise Invalid(
+        f"{reason!r} is nothing to look for here",
+        f"没有 {reason!r} 这一类文档",
+        hint=("Ask for one of: " + ", ".join(known), "可选：" + "、".join(known)),
+        code="no_such_reason",
+    )
 
 
 @lru_cache(maxsize=64)
@@ -133,27 +126,6 @@ def _rows(loaded: Loaded, reason: str, drawn: dict[str, Any]) -> tuple[int, list
     if reason in FLAGS:
         return drawn["population"], documents(loaded, drawn["rows"])
     return drawn["population"], [_dropped(row) for row in drawn["rows"]]
-
-
-def shards(loaded: Loaded, folder: str) -> list[str]:
-    """Return the titles of the Parquet layers of one folder of a corpus, in order."""
-    return sorted(layer.title for layer in loaded.layers if layer.title.startswith(folder + "/"))
-
-
-def layer_files(session: Session, loaded: Loaded, folder: str) -> list[list[str]]:
-    """Return [title, path] of the Parquet layers of one folder; Conflict or NotFound when one is not in the store."""
-    objects = session.workspace.objects
-    layers = [loaded.layer(title) for title in shards(loaded, folder)]
-    for layer in layers:
-        if layer.is_external and not objects.exists(layer.digest):
-            raise Conflict(
-                f"the layer {layer.title} lies outside of this workspace",
-                f"数据层 {layer.title} 存放在本工作区之外",
-                hint=(f"Fetch it there: {layer.urls[0]}", f"请从该地址获取：{layer.urls[0]}"),
-                code="layer_elsewhere",
-            )
-        objects.size(layer.digest)  # NotFound, by its digest, when it is gone
-    return [[layer.title, str(objects.path(layer.digest))] for layer in layers]
 
 
 def look_at(session: Session, loaded: Loaded, function: str, **task: Any) -> Any:
@@ -258,6 +230,30 @@ def corpus_histogram(session: Session, inp: OneCorpus) -> Any:
     with workspace.objects.open(digest) as stream:
         kept = json.loads(stream.read())
     return {"digest": loaded.digest, **kept}
+
+
+class CorpusRecipe(OneCorpus):
+    """Input of recipe.export."""
+
+    to: Annotated[str, Local(reads=False)] = param(..., "File to write", "要写入的文件")
+    format: Literal["toml"] = param("toml", "Format: toml", "格式：toml")
+
+
+@query("recipe.export", help=("Write the recipe of a corpus as a TOML file", "把语料的配方写成 TOML 文件"))
+def recipe_export(session: Session, inp: CorpusRecipe) -> Any:
+    """Write the recipe that a corpus was built by; NotFound "no_recipe" for a corpus of the first engine."""
+    from quanheng.data.corpus.juicer import recipe_text
+
+    loaded, model = corpus_of(session, inp.corpus)
+    if isinstance(model.recipe, RecipeV1):
+        raise NotFound(
+            "this corpus was built by the first engine, which had no recipes",
+            "该语料由第一代引擎构建，没有配方",
+            hint=("Its parameters stand on its page.", "其参数见制品页面。"),
+            code="no_recipe",
+        )
+    written = Path(inp.to).write_text(recipe_text(model.recipe), "utf-8")
+    return {"path": inp.to, "digest": loaded.digest, "characters": written}
 
 
 class SampleItems(Input):

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from itertools import islice
 from typing import Any
-from urllib.parse import urlencode
 
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
-from quanheng.core import clock, shown
+from quanheng.core import shown
 from quanheng.core.call import ask
-from quanheng.core.layer_rows import layer_rows
 from quanheng.core.pages import Action, Bar, Tone, View, bar, tab, title
 from quanheng.core.shown import Shown, Word
-from quanheng.data import page_corpus
+from quanheng.data import page_corpus, page_finds, page_lengths, page_try
+from quanheng.data import page_exports as _exports  # noqa: F401 - registers its pages
+from quanheng.data import page_samples as _samples  # noqa: F401 - registers its pages
 from quanheng.data.page_corpus import REGIONS
 from quanheng.errors import Text
-from quanheng.kinds.data import Corpus, Lexicon, LexiconTerm, Sample, SampleCommitment, Source
+from quanheng.kinds.data import Corpus, Source
 from quanheng.kinds.kind_words import said_zh
-from quanheng.kinds.risks import RISKS
 
-PAGE = 50
-ITEMS = 20
 #: Files of a source that are listed; a source of one layer per file may have thousands.
 FILES = 200
 ORIGINS = {
@@ -33,13 +28,6 @@ ORIGINS = {
     "commercial": ("commercial", "商业"),
     "user_input": ("user input", "使用者输入"),
 }
-PURPOSES = {
-    "manual": ("manual sample", "人工抽检"),
-    "keyword": ("keyword check", "关键词抽检"),
-    "classifier": ("classifier check", "分类模型抽检"),
-    "source": ("source check", "来源核验"),
-}
-MODES = {"review": ("listed for review", "列入复核"), "count": ("counted only", "仅计数")}
 
 
 def _corpus(view: View) -> Corpus:
@@ -90,6 +78,7 @@ def corpus_bar(view: View) -> Bar:
     word = format_html(view.say("{} documents", "{} 条"), kept)
     actions = (
         Action("sample.commit", Text("Draw a sample", "抽样"), {"corpus": digest, "purpose": "manual"}, main=True),
+        Action("corpus.export", Text("Export", "导出"), {"corpus": digest}),
     )
     return Bar(word, tone, tuple(counts), tuple(said), actions)
 
@@ -115,7 +104,41 @@ def corpus_samples(view: View) -> Mapping[str, Any]:
 @tab("corpus", "lengths", title=("Lengths", "长度分布"), template="data/lengths.html")
 def corpus_lengths(view: View) -> Mapping[str, Any]:
     """Return how long documents are."""
-    return {"from": view.artifact.digest, **page_corpus.lengths(view)}
+    return {"from": view.artifact.digest, **page_lengths.lengths(view)}
+
+
+def _duplicates_count(view: View) -> str:
+    n, places = page_finds.duplicates_in_all(_corpus(view))
+    return shown.count(n, places, view.artifact.digest) if n else ""
+
+
+@tab("corpus", "duplicates", title=("Duplicates", "重复"), template="data/duplicates.html", count=_duplicates_count)
+def corpus_duplicates(view: View) -> Mapping[str, Any]:
+    """Return duplicates in pairs."""
+    return {"from": view.artifact.digest, **page_finds.duplicates(view, _corpus(view))}
+
+
+@tab("corpus", "personal", title=("Personal data", "个人信息"), template="data/personal.html")
+def corpus_personal(view: View) -> Mapping[str, Any]:
+    """Return what personal data was masked, and where."""
+    return {"from": view.artifact.digest, **page_finds.personal(view, _corpus(view))}
+
+
+def _review_count(view: View) -> str:
+    n = _corpus(view).filtered.documents_for_review
+    return shown.count(n, "/filtered/documents_for_review", view.artifact.digest) if n else ""
+
+
+@tab("corpus", "review", title=("Review", "复核"), template="data/review.html", count=_review_count)
+def corpus_review(view: View) -> Mapping[str, Any]:
+    """Return the documents listed for review."""
+    return {"from": view.artifact.digest, **page_finds.review(view, _corpus(view))}
+
+
+@tab("corpus", "compare", title=("Compare", "比较"), template="data/compare.html")
+def corpus_compare(view: View) -> Mapping[str, Any]:
+    """Return the corpus beside another one."""
+    return {"from": view.artifact.digest, **page_finds.compare(view, _corpus(view))}
 
 
 @tab("corpus", "card", title=("Card", "说明卡"), template="data/card.html")
@@ -259,6 +282,12 @@ def source_samples(view: View) -> Mapping[str, Any]:
     }
 
 
+@tab("source", "try", title=("Try a recipe", "试清洗"), template="data/try.html", is_long=True)
+def source_try(view: View) -> Mapping[str, Any]:
+    """Return the form of a recipe with its steps, and what it would do to a sample of the source."""
+    return {"from": view.artifact.digest, **page_try.tried(view)}
+
+
 def _as_read(view: View, file: str, row: Mapping[str, Any]) -> dict[str, Any]:
     place = shown.where("read", file=file, row=row["row"])
     broken = page_corpus.BROKEN.get(row["reason"], (row["reason"], row["reason"]))
@@ -270,208 +299,3 @@ def _as_read(view: View, file: str, row: Mapping[str, Any]) -> dict[str, Any]:
             row["text"], place + "#text", spans=[(start, end, "soft") for start, end in row["masked"]]
         ),
     }
-
-
-def _sample(view: View) -> Sample:
-    assert isinstance(view.artifact.model, Sample)  # noqa: S101 - registered for this kind
-    return view.artifact.model
-
-
-@title("sample")
-def sample_title(view: View) -> str:
-    """Return what a sample is for."""
-    return view.say(*PURPOSES[_sample(view).purpose])
-
-
-@bar("sample")
-def sample_bar(view: View) -> Bar:
-    """Return how many were drawn of how many, and by whom."""
-    model, digest = _sample(view), view.artifact.digest
-    n = shown.count(model.n, "/n", digest)
-    population = shown.count(model.population, "/population", digest)
-    at = f"{digest} /n", f"{digest} /population"
-    word = (
-        view.say("Self-drawn", "自行抽取")
-        if model.self_drawn
-        else view.say("Drawn by another account", "由另一账号抽取")
-    )
-    said = (
-        view.say(
-            "The seed did not come from outside the team: drawing again until it suited cannot be ruled out.",
-            "抽样随机数不来自建模团队之外，不能排除重复抽样直至满意。",
-        )
-        if model.self_drawn
-        else view.say(
-            "The seed hangs on a signed checkpoint and on a nonce of the one who drew.",
-            "抽样种子取自已签名的检查点与抽取人的随机数。",
-        ),
-    )
-    return Bar(
-        word,
-        "wait" if model.self_drawn else "ok",
-        (
-            (n, view.say("drawn", "抽取（条）"), ""),
-            (population, view.say("population", "总体（条）"), ""),
-            (shown.share(model.n, model.population, *at, places=1), view.say("share drawn", "抽样比例"), ""),
-            (
-                shown.count(model.draw_no, "/draw_no", digest),
-                view.say("draw number", "第几次抽取"),
-                "wait" if model.draw_no > 1 else "",
-            ),
-        ),
-        said,
-        (
-            Action("verdicts.enter", Text("Enter verdicts", "录入复核结论"), {"subject": digest}, main=True),
-            Action("verdicts.scan", Text("Look for keywords", "关键词抽检"), {"subject": digest}),
-        ),
-    )
-
-
-@tab("sample", "items", title=("Items", "条目"), template="data/sample.html")
-def sample_items(view: View) -> Mapping[str, Any]:
-    """Return seed and checkpoint, and the items with their texts."""
-    model, digest = _sample(view), view.artifact.digest
-    after, source = page_corpus.number_of(view.query.get("after", "")), view.query.get("source", "")
-    data = {"sample": digest, "source": source, "after": after, "limit": ITEMS}
-    found = ask(view.session, "sample.items", data)
-    base = {"tab": "items", **({"source": source} if source else {})}
-    whole = view.query.get("whole", "")
-    titles = {
-        one: shown.quote(name, f"/per_source/{place}/title", found["corpus"])
-        for place, (one, name) in enumerate(found["titles"].items())
-    }
-    rows = []
-    for row in found["rows"]:
-        place = shown.where("items.jsonl", id=row["id"])
-        rows.append(
-            {
-                "id": row["id"],
-                "index": shown.count(row["index"], place + "#index"),
-                "title": titles.get(row["source"], row["source"]),
-                "text": shown.passage(row["text"], place + "#text", width=0 if whole == row["id"] else shown.PASSAGE),
-                "cut": len(row["text"]) > shown.PASSAGE and whole != row["id"],
-                "whole": "?" + urlencode({**view.query, "whole": row["id"]}) + f"#{row['id']}",
-            }
-        )
-    return {
-        "from": digest,
-        "seed": model.seed,
-        "nonce": model.nonce or "",
-        "checkpoint": shown.count(model.checkpoint.size, "/checkpoint/size") if model.checkpoint else "",
-        "root": model.checkpoint.root if model.checkpoint else "",
-        "rows": rows,
-        "sources": [
-            {"href": "?" + urlencode({"tab": "items", "source": one}), "title": name, "on": one == source}
-            for one, name in titles.items()
-        ],
-        "all": {"href": "?tab=items", "on": not source},
-        "before": "?" + urlencode({**base, "after": max(0, after - ITEMS)}) if after else "",
-        "next": "?" + urlencode({**base, "after": found["next"]}) if found["next"] is not None else "",
-    }
-
-
-@title("sample_commitment")
-def commitment_title(view: View) -> str:
-    """Return what a commitment promises."""
-    model = view.artifact.model
-    assert isinstance(model, SampleCommitment)  # noqa: S101 - registered for this kind
-    purpose = view.say(*PURPOSES[model.purpose])
-    return view.say(f"Commitment: {purpose}", f"抽样承诺：{purpose}")
-
-
-@bar("sample_commitment")
-def commitment_bar(view: View) -> Bar:
-    """Return what was promised."""
-    model, digest = view.artifact.model, view.artifact.digest
-    assert isinstance(model, SampleCommitment)  # noqa: S101 - registered for this kind
-    return Bar(
-        view.say("Promised", "已承诺"),
-        "na",
-        (
-            (shown.count(model.n, "/n", digest), view.say("to draw", "将抽取（条）"), ""),
-            (shown.count(model.population, "/population", digest), view.say("population", "总体（条）"), ""),
-        ),
-        (view.say("Simple random sample without replacement.", "简单随机抽样，不放回。"),),
-        (Action("sample.draw", Text("Draw it", "抽取样本"), {"commitment": digest}, main=True),),
-    )
-
-
-def _lexicon(view: View) -> Lexicon:
-    assert isinstance(view.artifact.model, Lexicon)  # noqa: S101 - registered for this kind
-    return view.artifact.model
-
-
-@title("lexicon")
-def lexicon_title(view: View) -> str:
-    """Return the title of a keyword library."""
-    return _lexicon(view).title
-
-
-@bar("lexicon")
-def lexicon_bar(view: View) -> Bar:
-    """Return how many terms there are, for how many of the risks, and who answers for them."""
-    model, digest = _lexicon(view), view.artifact.digest
-    terms = shown.count(model.terms, "/terms", digest)
-    covered = shown.count(len(model.per_risk), "/per_risk", digest)
-    owner = shown.quote(model.owner, "/owner", digest)
-    said: list[str] = [format_html(view.say("Owned by {}.", "责任人：{}。"), owner)]
-    if model.note:
-        said.append(shown.quote(model.note, "/note", digest))
-    return Bar(
-        format_html(view.say("{} terms", "{} 个词"), terms),
-        "na",
-        ((covered, view.say("of the risks covered", "涉及的风险种类"), ""),),
-        tuple(said),
-        (Action("corpus.build", Text("Filter a corpus with it", "用它过滤训练数据"), {"lexicon": digest}),),
-    )
-
-
-@tab("lexicon", "terms", title=("Terms", "词条"), template="data/lexicon.html")
-def lexicon_terms(view: View) -> Mapping[str, Any]:
-    """Return terms per risk, and the terms themselves a page at a time."""
-    model, digest = _lexicon(view), view.artifact.digest
-    after, risk = page_corpus.number_of(view.query.get("after", "")), view.query.get("risk", "")
-    risk = risk if risk in RISKS else ""
-    today = clock.now().date()
-    found = (
-        (place, term)
-        for place, term in enumerate(layer_rows(view.artifact, "terms.jsonl", LexiconTerm))
-        if risk in ("", term.risk)
-    )
-    rows = list(islice(found, after, after + PAGE + 1))
-    base = {"tab": "terms", **({"risk": risk} if risk else {})}
-    return {
-        "from": digest,
-        "risks": [
-            {
-                "id": id_,
-                "name": page_corpus.risk_name(id_, view.language),
-                "n": shown.count(n, f"/per_risk/{id_}"),
-                "href": "?" + urlencode({"tab": "terms", "risk": id_}),
-                "on": id_ == risk,
-            }
-            for id_, n in model.per_risk.items()
-        ],
-        "all": {"n": shown.count(model.terms, "/terms"), "on": not risk},
-        "rows": [_term(view, place, term, today) for place, term in rows[:PAGE]],
-        "before": "?" + urlencode({**base, "after": max(0, after - PAGE)}) if after else "",
-        "next": "?" + urlencode({**base, "after": after + PAGE}) if len(rows) > PAGE else "",
-    }
-
-
-def _term(view: View, place: int, term: LexiconTerm, today: date) -> dict[str, Any]:
-    at = f"terms.jsonl/{place}"
-    expired = bool(term.expires and term.expires < today.isoformat())
-    return {
-        "term": shown.quote(term.term, f"{at}#term"),
-        "risk": term.risk,
-        "name": page_corpus.risk_name(term.risk, view.language),
-        "mode": view.say(*MODES[term.mode]),
-        "expires": shown.quote(term.expires, f"{at}#expires") if term.expires else _never(view),
-        "expired": expired,
-        "note": shown.quote(term.note, f"{at}#note") if term.note else "",
-    }
-
-
-def _never(view: View) -> SafeString:
-    return format_html("{}", view.say("open-ended", "长期"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from typing import Annotated, Literal
 
-from quanheng.core.context import Draft, JobContext, Loaded
+from quanheng.core.context import Draft, JobContext
 from quanheng.core.inputs import Filled, Input, Local, Takes, param
 from quanheng.core.resolve import local_path
 from quanheng.core.session import Session
 from quanheng.core.verb import verb
-from quanheng.errors import Conflict, Corrupt, Invalid, NotFound
+from quanheng.data import corpus_verbs, export_verbs, lexicon_verbs
+from quanheng.errors import Conflict, Invalid, NotFound
 from quanheng.kinds.data import (
     CheckpointRef,
     Collection,
@@ -18,13 +19,14 @@ from quanheng.kinds.data import (
     Licence,
     Origin,
     Reading,
-    Recipe,
     Sample,
     SampleCommitment,
     SamplePurpose,
     Source,
 )
 from quanheng.store import Layer, canonical_json, sha256_digest
+
+__all__ = ["corpus_verbs", "export_verbs", "lexicon_verbs"]  # a wing's verbs are found through this module
 
 JSONL = "application/jsonl"
 LICENCE_LAYER = "licence/found"
@@ -124,109 +126,6 @@ def source_register(ctx: JobContext, inp: SourceRegister) -> Draft:
         reading=Reading(text_field=inp.text_field, document=inp.document, markup=inp.markup, encoding=inp.encoding),
     )
     return Draft(model, tuple(layers))
-
-
-class LexiconRegister(Input):
-    """Input of lexicon.register."""
-
-    file: Annotated[str, Local()] = param(
-        ..., "JSONL file: term, risk, mode, expires, note", "JSONL 文件：term、risk、mode、expires、note"
-    )
-    title: str = param(..., "Title", "标题")
-    version: str = param("1", "Version", "版本")
-    owner: str = param(..., "Who answers for it", "责任人或责任部门")
-    note: str = param("", "Note", "备注")
-
-
-@verb(
-    "lexicon.register",
-    permission="build",
-    cache=True,
-    makes=("lexicon/v1",),
-    help=("Register a keyword library", "登记关键词库"),
-)
-def lexicon_register(ctx: JobContext, inp: LexiconRegister) -> Draft:
-    """Leave the terms of the file as a keyword library; a doubled term or an unknown risk is an error."""
-    from quanheng.data.corpus import read_lexicon
-
-    model, rows = read_lexicon(
-        local_path(inp.file), title=inp.title, version=inp.version, owner=inp.owner, note=inp.note
-    )
-    stored = ctx.objects.put_bytes(rows)
-    return Draft(model, (Layer(stored.digest, stored.size, JSONL, "terms.jsonl"),))
-
-
-class CorpusBuild(Input):
-    """Input of corpus.build."""
-
-    sources: Annotated[list[str], Takes("source")] = param(
-        ..., "Sources; of duplicates the first one's copy stays", "数据来源；重复文档保留排在前面的来源", min_length=1
-    )
-    lexicon: Annotated[str | None, Takes("lexicon")] = param(
-        None, "Keyword library to filter with", "用于过滤的关键词库"
-    )
-    min_characters: int = param(4, "Shortest document, in characters", "文档最短字数", ge=0)
-    max_characters: int = param(1_000_000, "Longest document, in characters", "文档最长字数", ge=1)
-    deduplicate: Literal["exact", "none"] = param("exact", "exact or none", "去重：exact（完全相同）或 none（不去重）")
-
-
-@verb(
-    "corpus.build",
-    permission="build",
-    cache=True,
-    makes=("corpus/v1",),
-    help=(
-        "Clean sources into a corpus: every decision is kept with its reason",
-        "把来源清洗成训练语料：每个取舍都留有理由",
-    ),
-)
-def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
-    """Read, normalise, drop with a reason, mask personal data, filter, de-duplicate; leave the corpus."""
-    from quanheng.data.corpus import SourceInput, build
-
-    recipe = Recipe(min_characters=inp.min_characters, max_characters=inp.max_characters, deduplicate=inp.deduplicate)
-    sources = []
-    for loaded in ctx.many("sources"):
-        if not isinstance(loaded.model, Source):
-            raise Invalid(
-                f"{loaded.digest} is no source",
-                f"{loaded.digest} 不是数据来源",
-                hint=("List what there is: quanheng artifact list", "查看现有制品：quanheng artifact list"),
-            )
-        _bring(ctx, loaded)
-        sources.append(SourceInput(loaded.digest, loaded.model, {lay.title: lay for lay in loaded.layers}))
-    result = build(
-        sources,
-        recipe,
-        objects=ctx.objects,
-        cache=ctx.cache,
-        progress=ctx.progress,
-        map=ctx.map,
-        lexicon=_lexicon(ctx),
-    )
-    return Draft(result.model, result.layers)
-
-
-def _bring(ctx: JobContext, source: Loaded) -> None:
-    """Copy a source's external layers into the store, where the engine reads; Corrupt when they have changed."""
-    for layer in source.layers:
-        if not layer.is_external or ctx.objects.exists(layer.digest):
-            continue
-        with source.open_layer(layer.title) as stream:
-            stored = ctx.objects.put_stream(stream)
-        if stored.digest != layer.digest:
-            raise Corrupt(
-                f"{layer.urls[0]} no longer holds what was registered as {layer.digest}",
-                f"{layer.urls[0]} 的内容与登记时的 {layer.digest} 不符",
-                hint=("Register it again as a new source.", "请作为新来源重新登记。"),
-                code="external_changed",
-            )
-
-
-def _lexicon(ctx: JobContext) -> tuple[str, str] | None:
-    """Return the digest of the keyword library and of its layer of terms."""
-    found = ctx.optional("lexicon")
-    return (found.digest, found.layer("terms.jsonl").digest) if found else None
 
 
 class SampleCommit(Input):

@@ -57,7 +57,7 @@ def context(request: HttpRequest, project: str, shown: Mapping[str, Any]) -> dic
     pages.load()
     session, digest = session_of(request, project), shown["digest"]
     language: str = request.language  # type: ignore[attr-defined]
-    view = View(session, project, load_digest(session, digest), language, request.GET.dict())
+    view = View(session, project, load_digest(session, digest), language, asked(request))
     gone = shown["withdrawn"] is not None
     kind = shown["kind"].split("/")[0]
     near = query(request, project, "lineage.near", artifact=digest)
@@ -84,6 +84,18 @@ def context(request: HttpRequest, project: str, shown: Mapping[str, Any]) -> dic
     panel = next((panel for panel in wing if panel.slug == tab), None)
     found |= {"panel": _panel(request, view, panel)} if panel else _OURS[tab](request, view, found)
     return {**found, "wide": tab == "lineage" or found.get("preview", {}).get("form") == "rows"}  # no margin then
+
+
+def asked(request: HttpRequest) -> dict[str, str]:
+    """Return what the address asks, and what a form sent that is longer than an address may be."""
+    sent = {name: text for name, text in request.POST.dict().items() if name != "csrfmiddlewaretoken"}
+    return {**request.GET.dict(), **sent}
+
+
+def takes_form(kind: str, tab: str) -> bool:
+    """Return whether a tab of artifacts of `kind` may be asked by a form that is sent."""
+    pages.load()
+    return any(panel.slug == tab and panel.is_long for panel in pages.TABS.get(kind.split("/", maxsplit=1)[0], ()))
 
 
 def title_of(view: View, shown: Mapping[str, Any]) -> str:

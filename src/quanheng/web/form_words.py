@@ -81,6 +81,32 @@ FIELDS: Mapping[str, Pair] = {
     "url": ("address", "地址"),
     "verdicts": ("verdicts", "判定结论"),
     "witness.add.size": ("size of the checkpoint", "检查点条数"),
+    "acknowledgement": ("why it is published all the same", "仍要发布的理由"),
+    "benchmarks": ("test sets", "测试题库"),
+    "characters": ("characters to train on", "训练字数"),
+    "classifier": ("classifier", "分类模型"),
+    "contact": ("contact", "联系方式"),
+    "corpus.build.file": ("recipe of your own (TOML)", "自己的配方（TOML 文件）"),
+    "corpus.export.title": ("title of the README", "README 标题"),
+    "corpus.mix.group": ("groups of sources", "来源分组"),
+    "corpus.publish.name": ("name of the data set", "数据集名称"),
+    "corpus.takedown.digest": ("documents, by the digest of their text", "文档（按正文摘要）"),
+    "corpus.takedown.source": ("whole sources, by digest", "整个来源（按摘要）"),
+    "corpus.takedown.url": ("documents, by web address", "文档（按网址）"),
+    "end": ("token that ends a document", "文档结束词元"),
+    "format": ("format", "格式"),
+    "match": ("documents, by a text that stands in them", "文档（按其中出现的文字）"),
+    "mix": ("mix", "配比"),
+    "published_on": ("day of publication", "发布日期"),
+    "publisher": ("publisher", "发布单位"),
+    "recipe": ("recipe", "配方"),
+    "special": ("special tokens", "特殊词元"),
+    "title_en": ("title in English", "英文标题"),
+    "tokenizer": ("tokenizer", "分词器"),
+    "tokenizer.register.file": ("file tokenizer.json", "tokenizer.json 文件"),
+    "tokens": ("tokens in all", "词元总数"),
+    "validation": ("share held out", "验证集占比"),
+    "vocabulary": ("size of the vocabulary", "词表大小"),
 }
 #: Choices by field and value.
 CHOICES: Mapping[str, Mapping[str, Pair]] = {
@@ -126,6 +152,12 @@ CHOICES: Mapping[str, Mapping[str, Pair]] = {
         "auditor": ("auditor: read and audit", "审计员：查看与审计"),
         "public": ("public: what is public", "公众：公开内容"),
     },
+    "format": {
+        "parquet": ("Parquet, one file a shard", "Parquet（每个分片一个文件）"),
+        "jsonl.zst": ("JSON lines, compressed", "JSONL（zstd 压缩）"),
+        "huggingface": ("Hugging Face data set, with README", "Hugging Face 数据集（附 README）"),
+        "megatron": ("Megatron: token ids in .bin and .idx", "Megatron（.bin 与 .idx 词元序列）"),
+    },
     "kind": {"person": ("person", "人员"), "service": ("service", "服务")},
     "form": {"letter": ("letter", "函件"), "timestamp": ("time stamp", "时间戳")},
 }
@@ -137,6 +169,10 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
         "document", "origin", "region", "licence", "licence_found", "licence_file", "collection", "collected_on",
     ),
     "benchmark.register": ("licence",),
+    "corpus.build": ("recipe",),
+    "corpus.export": ("format", "validation"),
+    "corpus.takedown": ("digest", "url", "source", "match"),
+    "tokenizer.train": ("vocabulary", "characters"),
     "sample.commit": ("n", "percent"),
     "endpoint.register": ("url", "title"),
     "model.register": ("file", "title", "licence", "licence_found"),
@@ -149,7 +185,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     "key.rotate": ("lost",),
 }  # fmt: skip
 #: Texts that are longer than a line.
-LONG = frozenset({"note", "reason", "licence_found", "collection_note", "system_prompt", "proof"})
+LONG = frozenset({"acknowledgement", "note", "reason", "licence_found", "collection_note", "system_prompt", "proof"})
 #: Nouns that are no kinds.
 NOUNS: Mapping[str, Pair] = {
     "account": ("your account", "自己的账号"),

@@ -13,6 +13,13 @@ from databases import Place, Templates, close_open
 from promises.main_job import model_service, parameters, quanheng, write_source
 from serving import Served, serving
 
+#: Documents with terms of the example library, and some without.
+FOUND = (
+    "有人在网上发布色情服务信息，被公安机关查处后处以罚款。",
+    "小广告上写着色*情*服*务几个字，居民看到后向社区作了反映。",
+    *(f"今天下午图书馆的第{n}阅览室开放了新的座位，读者可以预约使用。" for n in range(40)),
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one process run all browser tests of a file: they share a server and a browser."""
@@ -47,6 +54,7 @@ def filled(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> It
         done = quanheng(place, "flow", "run", "filing", *given)
     assert done.returncode == 0, done.stderr
     _people(place, base)
+    _further(place, base)
     yield place
     close_open()
 
@@ -65,6 +73,19 @@ def _people(place: Place, base: Path) -> None:
         workspace.endpoint.register()
     except Exception as error:  # a failed job, for its page
         assert type(error).__name__ == "Invalid"
+    workspace.call("checkpoint.sign")
+    close_open()
+
+
+def _further(place: Place, base: Path) -> None:
+    """Make what can be made of a corpus, and one with documents for review."""
+    workspace = place.open()
+    (base / "lines.txt").write_text("\n".join(FOUND) + "\n", "utf-8")
+    workspace.source.register(path=str(base / "lines.txt"), title="来源 c", document="line", as_name="lines")
+    workspace.corpus.build(sources=["lines"], lexicon="example", as_name="listed")
+    workspace.tokenizer.train(corpus="listed", title="示例分词器", vocabulary=300, characters=1000, as_name="t")
+    workspace.corpus.mix(corpus="listed", tokenizer="t", group=["1=100"], as_name="m")
+    workspace.corpus.export(corpus="listed", as_name="e")
     workspace.call("checkpoint.sign")
     close_open()
 

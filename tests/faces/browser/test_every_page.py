@@ -14,7 +14,7 @@ from serving import Served
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 #: Chinese that the workspace of these tests holds: titles that somebody entered, and the name of the language.
-ENTERED = ("来源 a", "来源 b", "公开项目", "示例", "试用", "要撤回的文件", "一件事项", "中文")
+ENTERED = ("来源 a", "来源 b", "来源 c", "公开项目", "示例", "试用", "要撤回的文件", "一件事项", "中文")
 
 #: Pages that no link leads to from the home page.
 FURTHER = ("/projects", "/account", "/settings", "/users", "/tokens", "/verify", "/p/main/do", "/nothing-here")
@@ -165,6 +165,21 @@ def test_the_keyboard_reaches_everything(owner: browsing.Watched) -> None:
     owner.page.goto("/p/main/artifacts")
     owner.page.keyboard.press("/")
     assert owner.page.evaluate("document.activeElement.matches('[data-filter]')")
+
+
+def test_the_review_list_is_worked_by_keyboard(owner: browsing.Watched) -> None:
+    """j and k move, x ticks and unticks; what is ticked stands in the form of a takedown, the rest does not."""
+    owner.page.goto("/p/main/a/corpus:listed?tab=review")
+    ticked = "() => [...document.querySelectorAll('.pick input')].map(box => box.checked)"
+    assert owner.page.evaluate(ticked) == [False, False]
+    for keys, wanted in (("jx", [True, False]), ("jx", [True, True]), ("kx", [False, True]), ("xjx", [True, False])):
+        for key in keys:
+            owner.page.keyboard.press(key)
+        assert owner.page.evaluate(ticked) == wanted, keys
+    digest = owner.page.evaluate("document.querySelector('.pick input:checked').value")
+    owner.page.locator(".main form button.main").click()
+    owner.page.wait_for_url("**/do/corpus/takedown?*")
+    assert owner.page.locator("textarea[name=digest]").input_value().strip() == digest
 
 
 def test_pages_print_without_navigation(owner: browsing.Watched, few: list[str]) -> None:

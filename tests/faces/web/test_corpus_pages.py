@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import wing_demo
-from wing_demo import HOSTILE, LONG, Element, browser, page
+from wing_demo import HOSTILE, LONG, Element, browser, member, page
 
 from databases import Templates
 
@@ -57,8 +58,128 @@ def test_the_funnel(demo: Any) -> None:
         widths = [float(rect.attributes["width"]) for rect in row.find("rect")]
         assert abs(widths[0] - 300 * step["documents_after"] / model["funnel"][0]["documents_before"]) < 0.1
         links = [a.attributes["href"] for a in row.find("a")]
-        assert links == ([f"?tab=samples&reason={step['reason']}"] if step["reason"] and less else [])
-    assert "逐条计数，非抽样" in said(tree) and "1,000,000 字" in said(tree)
+        wanted = "?tab=duplicates" if step["step"] == "deduplicate" else f"?tab=samples&reason={step['reason']}"
+        assert links == ([wanted] if step["reason"] and less else [])
+    assert "逐条计数，非抽样" in said(tree) and "只改文字，不减条数" in said(tree)
+    assert [a for a in tree.find("a") if a.attributes["href"] == f"/p/main/get/recipe/export?corpus={quoted(demo)}"]
+    [recipe] = tree.find("table", class_="recipe")
+    steps = recipe.find("tr")[1:]
+    assert (
+        len(steps) == len(model["recipe"]["steps"])
+        and len(recipe.find("tr", class_="passed")) == len(model["skipped"]) > 0
+    )
+    codes = {code.text for code in recipe.find("code")}
+    assert {step["drop"] for step in model["recipe"]["steps"] if step["drop"]} <= codes
+
+
+def quoted(demo: Any, name: str = "corpus:demo") -> str:
+    return demo.artifact.find(artifact=name)["digest"].replace(":", "%3A")
+
+
+def test_the_recipe_can_be_downloaded(demo: Any) -> None:
+    response = browser(demo).get(f"/p/main/get/recipe/export?corpus={quoted(demo)}")
+    text = b"".join(response.streaming_content).decode()
+    assert response.status_code == 200 and ".toml" in response.headers["Content-Disposition"]
+    told = demo.recipe.lint(toml=text)
+    assert [step["use"] for step in told["steps"]] == [s["use"] for s in config(demo, "corpus:demo")["recipe"]["steps"]]
+
+
+def test_duplicates_in_pairs(demo: Any) -> None:
+    model = config(demo, "corpus:demo")
+    source = demo.artifact.find(artifact="source:extra")["digest"]
+    for language, words in (
+        ("zh", ("近似重复", "相似度", "保留", "剔除")),
+        ("en", ("near duplicate", "alike", "Kept")),
+    ):
+        tree = page(browser(demo, language), at(demo, "corpus:demo", f"?tab=duplicates&source={source}"))
+        assert all(word in said(tree) for word in words)
+    pairs = [[said(p) for p in item.find("p", class_="body")] for item in tree.find("article", class_="twin")]
+    assert len(pairs) == sum(
+        share["dropped"].get("near_duplicate", 0) for share in model["per_source"] if share["source"] == source
+    )
+    assert [kept[:20] == gone[:20] == LONG[:20] for kept, gone in pairs] == [True]
+    assert page(browser(demo), at(demo, "corpus:demo", "?tab=duplicates&reason=%3Cb%3E&seed=x&source=y"))
+
+
+def test_personal_data_by_type_and_source(demo: Any) -> None:
+    model = config(demo, "corpus:demo")
+    tree = page(browser(demo), at(demo, "corpus:demo", "?tab=personal&type=email"))
+    rows = {said(row.find("th")[0]): [said(td) for td in row.find("td")] for row in tree.find("tr")[1:]}
+    for type_, name in (("mobile", "手机号"), ("email", "电子邮箱")):
+        whole, *by_source = (int(n) for n in rows[name])
+        assert whole == sum(by_source) == model["personal_data"][type_] and len(by_source) == len(model["per_source"])
+    marks = [mark.text for mark in tree.find("mark", class_="soft")]
+    assert "〔电子邮箱〕" in marks and "13812345678" not in tree.text
+    assert "mobile number" in said(page(browser(demo, "en"), at(demo, "corpus:demo", "?tab=personal")))
+
+
+def test_the_review_list_leads_to_a_takedown(demo: Any) -> None:
+    client = browser(demo)
+    tree = page(client, at(demo, "corpus:demo", "?tab=review"))
+    n = config(demo, "corpus:demo")["filtered"]["documents_for_review"]
+    items = tree.find("article", class_="pick")
+    assert len(items) == n == 2 and "宣扬暴力、淫秽色情" in said(tree)
+    hidden = next(item for item in items if "色*情*服*务" in said(item))
+    assert "插入符号" in said(hidden) and hidden.find("mark")[0].text == "色*情*服*务"
+    [form] = [form for form in tree.find("form") if form.attributes["action"].endswith("/corpus/takedown")]
+    [box] = hidden.find("input", type="checkbox")
+    sent = {f.attributes["name"]: f.attributes["value"] for f in form.find("input", type="hidden")}
+    filled = page(client, form.attributes["action"] + "?" + urlencode({**sent, "digest": box.attributes["value"]}))
+    [texts] = [area.text for area in filled.find("textarea") if area.attributes["name"] == "digest"]
+    assert texts.strip() == box.attributes["value"]
+    taken = demo.corpus.takedown(corpus="demo", digest=[texts.strip()]).digest
+    [left] = [row["text"] for row in demo.corpus.review(corpus=taken, limit=200)["rows"]]
+    assert "色*情*服*务" not in left
+    chosen = [option.attributes["value"] for option in filled.find("option") if "selected" in option.attributes]
+    assert demo.artifact.find(artifact="corpus:demo")["digest"] in chosen
+    reader = page(browser(demo, actor=member(demo, "auditor")), at(demo, "corpus:demo", "?tab=review"))
+    assert (
+        not reader.find("button", class_="main") and "disabled" in reader.find("input", type="checkbox")[0].attributes
+    )
+
+
+def test_review_by_page_and_by_risk(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from quanheng.data import page_finds
+
+    monkeypatch.setattr(page_finds, "LISTED", 1)
+    client, seen, query = browser(demo), [], "?tab=review&risk=A.1.f"
+    while query:
+        tree = page(client, at(demo, "corpus:demo", query))
+        seen += [box.attributes["value"] for box in tree.find("input", type="checkbox")]
+        query = next((a.attributes["href"] for a in tree.find("a", rel="next")), "")
+    assert len(seen) == len(set(seen)) >= 2
+    assert page(client, at(demo, "corpus:demo", "?tab=review&risk=%3Cscript%3E&after=zz&reason=x"))
+
+
+def test_two_corpora_side_by_side(demo: Any) -> None:
+    other = demo.artifact.find(artifact="corpus:other")["digest"]
+    tree = page(browser(demo), at(demo, "corpus:demo", "?tab=compare"))
+    assert other in [option.attributes["value"] for option in tree.find("option")] and not tree.find(class_="pair")
+    here, there = config(demo, "corpus:demo"), config(demo, "corpus:other")
+    for language, words in (("zh", ("仅本语料有", "仅另一份有")), ("en", ("Only in this corpus", "Only in the other"))):
+        tree = page(browser(demo, language), at(demo, "corpus:demo", f"?tab=compare&other={other}"))
+        assert all(word in said(tree) for word in words)
+        totals = [said(td) for td in tree.find("tr")[1].find("td")]
+        assert totals == [f"{model['totals']['documents']:,}" for model in (here, there)]
+    assert page(browser(demo), at(demo, "corpus:demo", "?tab=compare&other=sha256:zz"))
+
+
+def test_what_is_made_of_a_corpus(demo: Any) -> None:
+    client = browser(demo)
+    export = page(client, at(demo, "export:hf"))
+    files = [row for row in export.find("tr") if "data-row" in row.attributes]
+    assert len(files) == len(config(demo, "export:hf")["files"]) and all(
+        "/layer/" in row.find("a")[0].attributes["href"] for row in files
+    )
+    assert "Hugging Face 数据集" in said(export) and "验证集" in said(export)
+    mix = page(client, at(demo, "mix:plan"))
+    model = config(demo, "mix:plan")
+    assert f"{model['planned']:,} 个词元" in said(mix) and HOSTILE in said(mix)
+    assert "/p/main/do/corpus/export" in mix.find("div", class_="verdict")[0].find("a")[0].attributes["href"]
+    tokenizer = page(client, at(demo, "tokenizer:small"))
+    assert said(tokenizer.find("h1")[0]) == HOSTILE and "汉字" in said(tokenizer)
+    for name in ("export:hf", "export:mega", "mix:plan", "tokenizer:small"):
+        assert page(browser(demo, "en"), at(demo, name))
 
 
 def test_what_it_is_made_of(demo: Any) -> None:
@@ -86,7 +207,10 @@ def test_kept_beside_dropped(demo: Any) -> None:
     marks = {mark.text for mark in masked.find("mark", class_="soft")}
     assert marks == {"〔手机号〕", "〔电子邮箱〕"} and "13812345678" not in masked.text
     hit = page(client, at(demo, "corpus:demo", "?tab=samples&reason=hit"))
-    assert [mark.text for mark in hit.find("mark")] == ["色情服务"] and "宣扬暴力、淫秽色情" in said(hit)
+    _, found = hit.find("div", class_="pair")[0].find("section")
+    assert [mark.text for mark in found.find("mark")] == ["色情服务", "色*情*服*务"] and "宣扬暴力、淫秽色情" in said(
+        hit
+    )
     broken = page(client, at(demo, "corpus:demo", "?tab=samples&reason=broken"))
     assert "不是有效的 JSON" in said(broken)
     sources = [share["source"] for share in model["per_source"] if share["dropped"].get("too_short")]

@@ -265,9 +265,9 @@ def test_an_optional_field_that_is_wrong_is_shown(client: Any) -> None:
     sent = {"corpus": "x", "purpose": "manual", "n": "4,000", "percent": "zehn"}
     answer = client.post("/p/main/do/sample/commit", sent)
     assert answer.status_code == 422 and "应为整数" in text(answer) and "百分比" in text(answer)
-    sent = {"sources": "x", "min_characters": "-1"}
-    answer = client.post("/p/main/do/corpus/build", sent)
-    assert answer.status_code == 422 and "不得小于 0" in text(answer)
+    sent = {"corpus": "x", "tokenizer": "x", "group": "1=1", "tokens": "-1"}
+    answer = client.post("/p/main/do/corpus/mix", sent)
+    assert answer.status_code == 422 and "不得小于 1" in text(answer)
     assert re.search(r"<details open><summary>更多选项", answer.content.decode())
 
 

@@ -24,8 +24,9 @@ from databases import Templates
 LANGUAGES = ("zh", "en")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?%?")
-#: Elements whose digits are no measured numbers: digests, ids, times, ranges of a table, what a person can choose.
-NAMES = {"hash", "id", "range", "seed"}
+#: Elements whose digits are no measured numbers: digests, ids, times, ranges of a table, what a person can choose,
+#: sentences of ours.
+NAMES = {"hash", "id", "range", "seed", "told"}
 #: Words of ours with digits in them.
 WORDS = (
     re.compile(
@@ -68,6 +69,9 @@ class Places:
     def __init__(self, artifacts: Artifacts) -> None:
         self.artifacts = artifacts
         self._tables: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self._alone: dict[tuple[str, str], dict[str, Any]] = {}
+        #: What corpus.analyze answers to the form on the page.
+        self.analysis: dict[str, Any] = {}
         self.recounted: Counter[str] = Counter()
 
     def number(self, place: str, digest: str) -> int:
@@ -90,6 +94,8 @@ class Places:
         digest = before[0] if before else digest
         if part.startswith("/"):
             return str(self._config(part, digest))
+        if part.startswith("analysis#"):
+            return str(self._of_answer(part))
         if "#" not in part:
             return b"".join(self.artifacts.rows(digest, part)).decode()
         found = self._rows(part, digest)
@@ -99,6 +105,10 @@ class Places:
     def _one(self, part: str, digest: str) -> int:
         if part.startswith("/"):
             return self._at_pointer(part, digest)
+        if part.startswith("analysis#"):
+            return int(self._of_answer(part))
+        if part.startswith("diff/"):
+            return self._differing(part, digest)
         rows, what = self._rows(part, digest), part.partition("#")[2]
         if not what:
             return len(rows)
@@ -107,8 +117,35 @@ class Places:
         if found := re.fullmatch(r"quantile\((\d+)/(\d+)\)", what):
             sizes = sorted(row["characters"] for row in rows)
             return sizes[max(1, -(-len(sizes) * int(found[1]) // int(found[2]))) - 1]
+        if found := re.fullmatch(r"masked\((\w+)\)", what):
+            pairs = [pair.split(" ") for row in rows for pair in row["reason"].split(", ")]
+            return sum(int(n) for type_, n in pairs if type_ == found[1])
         assert len(rows) == 1, part
         return int(rows[0][what])
+
+    def _of_answer(self, part: str) -> Any:
+        value: Any = self.analysis
+        for key in part.partition("#")[2].split("/")[1:]:
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        return value
+
+    def _differing(self, part: str, digest: str) -> int:
+        """Return how many texts two corpora share, or one of them has alone of a source, by counting their texts."""
+        other, _, pointer = part.removeprefix("diff/").partition("#/")
+        what, _, source = pointer.partition("/")
+        texts = {
+            role: Counter(r["text"] for r in self.table(d, "data/*"))
+            for role, d in (("first", digest), ("second", other))
+        }
+        if what == "both":
+            return (texts["first"] & texts["second"]).total()
+        role = what.removeprefix("only_")
+        rest = texts[role] - texts["second" if role == "first" else "first"]
+        return sum(
+            rest[row["text"]] > 0
+            for row in self.table(digest if role == "first" else other, "data/*")
+            if row["source"] == source
+        )
 
     def _at_pointer(self, part: str, digest: str) -> int:
         pointer, _, conditions = part.partition("?")
@@ -271,7 +308,10 @@ def _funnel(places: Places, digest: str, index: str, side: str) -> int:
         if step["step"] == "read":
             left += len(places.table(digest, "rejected.jsonl"))
         elif step["reason"]:
-            left += sum(row["decision"] == "drop" and row["reason"] == step["reason"] for row in rows)
+            reasons = {step["reason"]}
+            if step["reason"] == "near_duplicate" and all(other["reason"] != "duplicate" for other in steps):
+                reasons.add("duplicate")  # the step that finds near copies finds equal ones too
+            left += sum(row["decision"] == "drop" and row["reason"] in reasons for row in rows)
     return left
 
 
@@ -318,7 +358,47 @@ def _of_layer(places: Places, digest: str, index: str) -> int:
     return len(b"".join(places.artifacts.rows(digest, title)))
 
 
+def _exported(places: Places, digest: str, split: str, what: str) -> int | None:
+    """Return the documents or characters in the Parquet files of a split; None for another form."""
+    titles = [title for title in places.artifacts.layers[digest] if title.startswith(f"data/{split}-")]
+    if not titles:
+        return None
+    rows = [row for title in titles for row in places._parquet(digest, title)]
+    return len(rows) if what == "documents" else sum(len(row["text"]) for row in rows)
+
+
+def _of_group(places: Places, digest: str, index: str, what: str) -> int:
+    """Return the documents of a group, or the tokens in them, by the source of every row of the corpus."""
+    import numpy as np
+
+    sources = places.artifacts.configs[digest]["groups"][int(index)]["sources"]
+    rows = places.table(places.artifacts.names["corpus:demo"], "data/*")
+    tokens = np.frombuffer(b"".join(places.artifacts.rows(digest, "counts.u32")), "<u4").tolist()
+    own = [n for row, n in zip(rows, tokens, strict=True) if row["source"] in sources]
+    return len(own) if what == "documents" else sum(own)
+
+
+def _vocabulary(places: Places, digest: str) -> int:
+    told = json.loads(b"".join(places.artifacts.rows(digest, "tokenizer.json")))
+    return len({*told["model"]["vocab"], *(token["content"] for token in told["added_tokens"])})
+
+
+def _file_of(places: Places, digest: str, index: str) -> int:
+    name = places.artifacts.configs[digest]["files"][int(index)]["name"]
+    return len(b"".join(places.artifacts.rows(digest, name)))
+
+
 RECOUNTS: dict[str, tuple[tuple[str, Count], ...]] = {
+    "export": (
+        (r"/(?=documents|characters)(?P<what>\w+)/(\w+)", lambda p, d, what, split: _exported(p, d, split, what)),
+        (r"/files/(\d+)/size", _file_of),
+        (r"/files", lambda places, digest: len(places.artifacts.layers[digest])),
+    ),
+    "mix": (
+        (r"/groups/(\d+)/(documents|available)", _of_group),
+        (r"/planned", lambda p, d: sum(group["planned"] for group in p.artifacts.configs[d]["groups"])),
+    ),
+    "tokenizer": ((r"/vocabulary", _vocabulary),),
     "assessment": (
         (r"/results/(\d+)/([kn])/value", _assessed),
         (r"/tally/(\w+)", _tally),
@@ -401,6 +481,7 @@ class Checker:
     def problems(self, page: Element) -> list[str]:
         """Return every number that names no place, or another value than stands there."""
         found: list[str] = []
+        self.places.analysis = self._analysed(page)
         for part in shown_parts(page):
             digest = part.attributes.get("data-from", "")
             for element in part.walk():
@@ -410,6 +491,21 @@ class Checker:
                     found.append(f"<{element.tag} {element.attributes}> {element.text!r}: {error}")
             found += [f"{text!r} names no place" for text in self._bare(part)]
         return found
+
+    def _analysed(self, page: Element) -> dict[str, Any]:
+        """Return what the form of a page that tries a recipe is answered, {} where no such thing is shown."""
+        if not page.find("article", class_="judge"):
+            return {}
+        [form] = page.find("form", class_="try")
+        asked = {f.attributes["name"]: f.attributes["value"] for f in form.find("input")}
+        for select in form.find("select"):
+            chosen = [o.attributes["value"] for o in select.find("option") if "selected" in o.attributes]
+            asked[select.attributes["name"]] = chosen[0] if chosen else ""
+        source = next(part.attributes["data-from"] for part in shown_parts(page) if "data-from" in part.attributes)
+        told = {key: int(asked[key]) for key in ("documents", "seed")} | {
+            key: asked[key] for key in ("attempt", "recipe")
+        }
+        return dict(self.places.artifacts.workspace.corpus.analyze(sources=[source], **told))
 
     def _check(self, element: Element, digest: str) -> None:
         at, text = element.attributes, element.text
@@ -431,6 +527,10 @@ class Checker:
                 same = Fraction(text.rstrip("%")) / 100 == Fraction(k, n)
                 assert same or text == percent_of(Fraction(k, n), text), f"{k} of {n}"
             self.checked["shares"] += 1
+        elif "data-ratio" in at:
+            k, n = (self.places.number(f"{at['data-ratio']}/{part}", digest) for part in "kn")
+            assert at["value"] == f"{k}/{n}" and abs(float(text) - k / n) <= 0.005
+            self.checked["ratios"] += 1
         elif "data-entry" in at:
             assert whole(text) == self.places.entry(at["data-entry"])
             self.checked["entries"] += 1
@@ -442,7 +542,9 @@ class Checker:
     def _quote(self, place: str, text: str, digest: str) -> None:
         real = self.places.text(place, digest)
         part = text.removeprefix("…").removesuffix("…")
-        if text.startswith("…") or text.endswith("…"):
+        if place.startswith("analysis#") and NUMBER.fullmatch(text):
+            assert Fraction(text) == Fraction(real), f"it is {real}"
+        elif text.startswith("…") or text.endswith("…"):
             assert part in real, "it is not in the text"
         else:
             assert part == real or (place.endswith("#text") and real.startswith(part)), f"the text is {real[:80]!r}"
@@ -471,7 +573,10 @@ def _without_words(text: str) -> str:
 
 def _placed(element: Element, part: Element) -> bool:
     for around in element.up():
-        if any(name in around.attributes for name in ("data-at", "data-k", "data-text", "data-entry", "data-fixed")):
+        if any(
+            name in around.attributes
+            for name in ("data-at", "data-k", "data-text", "data-entry", "data-fixed", "data-ratio")
+        ):
             return True
         if around.classes & NAMES or around.tag in ("time", "option", "code") or _of_drawing(around, part):
             return True
@@ -511,15 +616,21 @@ def addresses(places: Places) -> Iterator[str]:
             for tab in ("risks", "draws", "sources"):
                 yield f"{root}{digest}?tab={tab}"
         if kind == "corpus":
-            for tab in ("composition", "samples", "lengths", "card"):
+            for tab in ("composition", "samples", "lengths", "card", "duplicates", "personal", "review", "compare"):
                 yield f"{root}{digest}?tab={tab}"
             for reason in ("too_short", "mostly_symbols", "not_chinese", "repetitive", "masked", "hit", "broken"):
                 yield f"{root}{digest}?tab=samples&reason={reason}&seed=3"
+            for query in ("duplicates&reason=near_duplicate&seed=2", "personal&type=mobile", "review&risk=A.1.f"):
+                yield f"{root}{digest}?tab={query}"
+            others = [d for n, d in places.artifacts.names.items() if n.startswith("corpus:") and d != digest]
+            yield f"{root}{digest}?tab=compare&other={others[0]}"
             for index in range(0, config["totals"]["documents"], 97):
                 yield f"{root}{digest}?tab=samples&document={index}"
         if kind == "source":
             yield f"{root}{digest}?tab=files"
             yield f"{root}{digest}?tab=samples"
+            yield f"{root}{digest}?tab=try"
+            yield f"{root}{digest}?tab=try&run=1&documents=200&seed=1&attempt=characters+%3E+20"
         if kind == "verdicts":
             for verdict in config["counts"]:
                 yield f"{root}{digest}?tab=items&verdict={verdict}&after=5"
@@ -532,10 +643,11 @@ def addresses(places: Places) -> Iterator[str]:
 COUNTED_AGAIN = {
         "/tally/fails", "/results/…/k/value", "/results/…/n/value", "/results/…/need/amount", "/totals/documents",
         "/totals/characters", "/funnel/…/documents_after", "/funnel/…/documents_before",
-        "/per_source/…/dropped/duplicate",
+        "/per_source/…/dropped/near_duplicate",
         "/per_source/…/documents_kept", "/personal_data/mobile", "/masked_documents", "/language/zh-Hans",
         "/filtered/per_risk/…", "/filtered/documents_hit", "/counts/fail", "/counts/pass", "/asked", "/items", "/terms",
-        "/per_risk/…", "/counts/files", "/counts/bytes",
+        "/per_risk/…", "/counts/files", "/counts/bytes", "/documents/train", "/characters/validation", "/files",
+        "/files/…/size", "/groups/…/documents", "/groups/…/available", "/planned", "/vocabulary",
 }  # fmt: skip
 
 

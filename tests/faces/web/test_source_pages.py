@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import wing_demo
-from wing_demo import HOSTILE, HOSTILE_TITLE, Element, browser, page
+from wing_demo import HOSTILE, HOSTILE_TITLE, LINES, Element, browser, page, parse, problems_of_markup
 
 from databases import Templates
 
@@ -98,3 +99,62 @@ def test_files_elsewhere_are_not_fetched(demo: Any) -> None:
     digest = demo.call("artifact.register_many", items=[item]).digest
     tree = page(browser(demo), f"/p/main/a/{digest}?tab=samples")
     assert "存放在工作区之外" in said(tree)
+
+
+def test_a_recipe_is_shown_before_it_is_tried(demo: Any) -> None:
+    tree = page(browser(demo), at(demo, "source:extra", "?tab=try"))
+    steps = demo.recipe.lint(recipe="web-zh")["steps"]
+    assert len(tree.find("table", class_="recipe")[0].find("tr")) == 1 + len(steps)
+    names = [o.attributes["value"] for o in tree.find("select", id="recipe")[0].find("option")]
+    assert names == [row["name"] for row in demo.recipe.list()["recipes"]] and not tree.find(class_="judge")
+    assert "Try it on a sample" in said(page(browser(demo, "en"), at(demo, "source:extra", "?tab=try&recipe=law-zh")))
+
+
+def test_conditions_are_counted_on_the_sample(demo: Any) -> None:
+    """The sample holds all lines of the source; what each side of the condition holds is counted here again."""
+    tree = page(browser(demo), at(demo, "source:extra", "?tab=try&run=1&attempt=characters+%3E+30"))
+    tried, *judges = tree.find("article", class_="judge")
+    k = sum(len(line) > 30 for line in LINES)
+    assert f"{k} / {len(LINES)}" in said(tried) and "characters > 30" in said(tried)
+    short = next(judge for judge in judges if "characters < 4" in said(judge))
+    assert f"{sum(len(line) < 4 for line in LINES)} / {len(LINES)}" in said(short)
+    left, taken = tried.find("section")
+    assert all(int(said(item.find("b")[0])) <= 30 for item in left.find("article"))
+    assert all(int(said(item.find("b")[0])) > 30 for item in taken.find("article")) and taken.find("article")
+    [drawn] = [f for f in tree.find("figure") if said(f.find("figcaption")[0]) == "characters"]
+    assert "30" in [said(text) for text in drawn.find("text", class_="limit")]
+    table = drawn.find("table")[0]
+    assert sum(int(said(td)) for td in table.find("td")) == len(LINES)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_wrong_recipe_is_told_in_place_and_kept(demo: Any, language: str) -> None:
+    client, address = browser(demo, language), at(demo, "source:extra", "?tab=try")
+    wrong = 'name = "x"\ntitle = { en = "x", zh = "x" }\n[[steps]]\nuse = "lenght"\n# ' + HOSTILE
+    response = client.post(address, {"tab": "try", "toml": wrong, "run": "1"})
+    tree = parse(response.content.decode())
+    assert response.status_code == 200 and not problems_of_markup(tree)
+    assert "length" in said(tree.find(class_="problem")[0])  # the nearest right word
+    assert tree.find("textarea", id="toml")[0].text.strip() == wrong and not tree.find("table", class_="recipe")
+    right = wrong.replace("lenght", "length") + '\n[[steps]]\ndrop = "characters > 30"\nreason = "too_long"\n'
+    tree = parse(client.post(address, {"tab": "try", "toml": right, "run": "1"}).content.decode())
+    assert len(tree.find("article", class_="judge")) == 1 and not tree.find(class_="problem")
+    for attempt in ("x >", "characters", "nothing > 3", "__import__('os')", "a" * 600):
+        tree = page(client, address + "&run=1&" + urlencode({"attempt": attempt}))
+        assert tree.find(class_="problem") and tree.find("input", id="attempt")[0].attributes["value"] == attempt
+
+
+def test_only_what_is_too_long_for_an_address_is_sent(demo: Any) -> None:
+    client = browser(demo)
+    assert client.post(at(demo, "source:extra", "?tab=about")).status_code == 405
+    assert client.post(at(demo, "corpus:demo", "?tab=try")).status_code == 405
+    from django.test import Client
+
+    guarded = Client(enforce_csrf_checks=True)
+    guarded.cookies = client.cookies
+    assert guarded.post(at(demo, "source:extra", "?tab=try"), {"toml": "x"}).status_code == 403
+
+
+def test_the_cost_is_estimated_when_asked_for(demo: Any) -> None:
+    tree = page(browser(demo), at(demo, "source:extra", "?tab=try&plan=1"))
+    assert "处理器时间" in said(tree) and "构建成本预估" in said(tree)

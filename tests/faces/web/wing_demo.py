@@ -25,9 +25,12 @@ LINES = (
     "This line is written in English only and is therefore left out of a corpus.",
     "一再重复的句子没有意义，" * 12,
     "请拨打13812345678或写信到someone@example.com联系我们，我们会尽快答复。",
+    "办理进度也可以写信到other@example.com询问，两天内会有人回复。",
     "有人在网上发布色情服务信息，被公安机关查处后处以罚款。",
     f"一句带有标记的话：{HOSTILE}，仍然只是一句普通的话。",
     LONG,
+    LONG + "后来又有了新的一段。",
+    "小广告上写着色*情*服*务几个字，居民看到后向社区作了反映。",
 )
 _made: list[Path] = []
 
@@ -103,8 +106,21 @@ def _review(place: Place, base: Path) -> None:
         responses=["responses:must-refuse", "responses:must-not-refuse", "responses:generation"],
         verdicts=["verdicts:corpus-keyword", "verdicts:must-refuse", "verdicts:must-not-refuse"],
     )
+    _further(workspace)
     workspace.call("checkpoint.sign")
     close_open()
+
+
+def _further(workspace: Any) -> None:
+    """Make what can be made of a corpus, and a second corpus to compare it with."""
+    workspace.call("corpus.build", as_name="other", sources=["one", "extra"], recipe="dialogue-zh")
+    workspace.call(
+        "tokenizer.train", as_name="small", corpus="corpus:demo", title=HOSTILE, vocabulary=400, characters=4000
+    )
+    more = {"corpus": "corpus:demo", "tokenizer": "tokenizer:small"}
+    workspace.call("corpus.mix", as_name="plan", **more, group=["1=70", "2+3=30@1.5"], tokens=9000)
+    workspace.call("corpus.export", as_name="hf", corpus="corpus:demo", format="huggingface", validation="1/10")
+    workspace.call("corpus.export", as_name="mega", **more, format="megatron", mix="mix:plan")
 
 
 def browser(workspace: Any, language: str = "zh", *, actor: Any = None) -> Any:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import Any, BinaryIO
 
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, re_path
 from django.utils.http import urlencode
-from django.views.decorators.http import require_GET, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from quanheng.api.downloads import BINARY, attachment
 from quanheng.api.endpoints import file_name_of, output_fields
@@ -75,9 +75,12 @@ def _find(request: HttpRequest, project: str, text: str) -> str:
         return ""
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def artifact(request: HttpRequest, project: str, name: str) -> HttpResponseBase:
-    """Show an artifact. A name, or the beginning of a digest, leads to the address with the digest."""
+    """Show an artifact. A name, or the beginning of a digest, leads to the address with the digest.
+
+    By POST only a tab can be asked that says so; nothing is ever changed here.
+    """
     suffix = ".json" if name.endswith(".json") else ""
     text = name.removesuffix(suffix)
     if not is_digest(text):
@@ -85,6 +88,8 @@ def artifact(request: HttpRequest, project: str, name: str) -> HttpResponseBase:
         rest = f"?{request.GET.urlencode()}" if request.GET else ""
         return HttpResponseRedirect(f"/p/{project}/a/{found['digest']}{suffix}{rest}")
     shown = query(request, project, "artifact.show", artifact=text)
+    if request.method == "POST" and not artifact_page.takes_form(shown["kind"], request.GET.get("tab", "")):
+        return HttpResponseNotAllowed(["GET", "HEAD"])
     if answer := data(shown, suffix, "artifact"):
         return answer
     return show(request, "web/artifact.html", artifact_page.context(request, project, shown), project=project)

@@ -244,7 +244,7 @@ def _show(made: Form, status: int) -> HttpResponseBase:
         "unconfirmed": made.problems.get("_confirm"),
         "as_name": made.given.text("_as"),
         "again": made.given.ticked("_again"),
-        "makes": [kind.split("/")[0] for kind in verb.makes],
+        "makes": list(dict.fromkeys(kind.split("/")[0] for kind in verb.makes)),
         "noun": noun_word(made.command.noun),
         "back": made.given.text("_back"),
     }
@@ -255,7 +255,7 @@ def _show(made: Form, status: int) -> HttpResponseBase:
 
 
 def suggested(made: Form, item: form_fields.Field) -> form_fields.Field:
-    """Return the field with what is usually typed into it: accounts, types of cases."""
+    """Return the field with what is usually typed into it: accounts, types of cases, recipes that ship."""
     if item.widget != "line":
         return item
     if item.name == "label" and made.verb.name != "user.create":
@@ -264,6 +264,9 @@ def suggested(made: Form, item: form_fields.Field) -> form_fields.Field:
         return replace(item, suggestions=tuple(dict.fromkeys(row["label"] for row in rows)))
     if item.name == "type" and made.verb.name == "case.open":
         rows = http.query(made.request, made.project, "case.types")
+        return replace(item, suggestions=tuple(row["name"] for row in rows))
+    if item.name == "recipe":
+        rows = http.query(made.request, made.project, "recipe.list")["recipes"]
         return replace(item, suggestions=tuple(row["name"] for row in rows))
     return item
 

@@ -22,10 +22,10 @@ document.addEventListener("change", (event) => {
   if (field) field.form.requestSubmit();
 });
 
-// Keyboard: j and k walk through the rows of a list, Enter opens, / goes to the filter, ? shows the keys.
+// Keyboard: j and k walk through the rows of a list, Enter opens, x ticks the row's box, / goes to the filter.
 const rows = () => Array.from(document.querySelectorAll("[data-row]"));
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
   const list = rows();
   const at = list.findIndex((row) => row.contains(document.activeElement));
   if ((event.key === "j" || event.key === "k") && list.length) {
@@ -33,6 +33,9 @@ document.addEventListener("keydown", (event) => {
     const link = next.querySelector("a, button") || next;
     link.focus();
     event.preventDefault();
+  } else if (event.key === "x" && at >= 0) {
+    const box = list[at].querySelector("input[type=checkbox]:not(:disabled)");
+    if (box) { box.click(); event.preventDefault(); }
   } else if (event.key === "/") {
     const field = document.querySelector("[data-filter]");
     if (field) { field.focus(); event.preventDefault(); }

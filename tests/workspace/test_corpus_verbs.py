@@ -1,0 +1,170 @@
+"""The corpus' verbs in a workspace: from a folder to a tokenizer, a mix, exports, an open data set, a takedown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quanheng.errors import QuanhengError
+
+SUBJECTS = "公园里的银杏树 城市的地铁线路 山里的茶园 海边的渔港 老街上的书店 雨后的稻田 冬天的候鸟 学校的图书馆".split()
+DOINGS = (
+    "每到周末总有很多人前来参观 在清晨显得格外安静 让来访的客人流连忘返 近年来修缮一新 有一段不为人知的历史".split()
+)
+
+
+def texts(first: int, n: int) -> list[str]:
+    return [
+        f"{SUBJECTS[k % len(SUBJECTS)]}{DOINGS[k * 7 % len(DOINGS)]}，第{k}位游客写道：第{k * 31 % 97}处最值得一看。"
+        for k in range(first, first + n)
+    ]
+
+
+@pytest.fixture
+def built(workspace: Any, tmp_path: Path) -> Any:
+    """Return a workspace with two sources, and a corpus of them called `c`."""
+    for name, rows, licence in (("a", texts(0, 90), "CC-BY-4.0"), ("b", texts(60, 90), "NOASSERTION")):
+        folder = tmp_path / name
+        folder.mkdir()
+        lines = [json.dumps({"text": text, "url": f"https://{name}.example/{k}"}) for k, text in enumerate(rows)]
+        (folder / "rows.jsonl").write_text("\n".join([*lines, '{"text": "短"}', "{broken"]), "utf-8")
+        workspace.source.register(path=str(folder), title=f"来源{name}", licence=licence, as_name=name)
+    workspace.corpus.build(sources=["source:b", "source:a"], as_name="c")
+    return workspace
+
+
+def test_a_corpus_by_recipe(built: Any) -> None:
+    shown = built.artifact.show(artifact="corpus:c")
+    model = shown["config"]
+    assert shown["kind"] == "corpus/v2" and model["recipe"]["name"] == "web-zh"
+    first, second = model["per_source"]
+    # The 30 texts that both hold stay with the source whose licence is clear, though it was named second.
+    assert (first["documents_kept"], second["documents_kept"]) == (60, 90)
+    assert first["dropped"] == {"duplicate": 30, "too_short": 1} and first["broken_rows"] == 1
+    assert model["skipped"] and len(model["operators"]) >= 8
+    again = built.corpus.build(sources=["source:b", "source:a"])
+    assert again.cached
+    [row] = built.corpus.samples(corpus="corpus:c", reason="too_short", source=second["source"])["rows"]
+    assert row["text"] == "短"
+
+
+def test_before_a_build(built: Any, tmp_path: Path) -> None:
+    found = built.corpus.analyze(sources=["source:a"], documents=50, attempt="characters < 40")
+    assert found["documents"] == 50 and found["attempt"]["n"] == 50
+    plan = built.corpus.plan(sources=["source:a", "source:b"])
+    assert plan["bytes"] == plan["sampled"] > 0 and plan["cpu_s"] >= 0 and plan["memory_bytes"] > 2**20
+    assert plan["work_bytes"] >= plan["corpus_bytes"] > 0 and plan["documents"] == 150
+    own = tmp_path / "own.toml"
+    own.write_text('name = "own"\ntitle = { en = "a", zh = "甲" }\n[[steps]]\nuse = "lenght"\n', "utf-8")
+    with pytest.raises(QuanhengError) as caught:
+        built.recipe.lint(file=str(own))
+    assert caught.value.code == "unknown_word" and "'length'" in caught.value.text.en
+    with pytest.raises(QuanhengError) as caught:
+        built.corpus.build(sources=["source:a"], file=str(own))
+    assert caught.value.code == "unknown_word"
+    own.write_text(own.read_text("utf-8").replace("lenght", "length"), "utf-8")
+    assert built.recipe.lint(file=str(own))["steps"][0]["columns"] == {"characters": "int64", "bytes": "int64"}
+    made = built.corpus.build(sources=["source:a"], file=str(own), as_name="own")
+    assert built.artifact.show(artifact=made.outputs[0])["config"]["recipe"]["name"] == "own"
+    assert [row["name"] for row in built.recipe.list()["recipes"]] == [
+        "books-zh",
+        "dialogue-zh",
+        "law-zh",
+        "strict-compliance",
+        "web-zh",
+    ]
+    foreign = tmp_path / "dj.yaml"
+    foreign.write_text("process: [{text_length_filter: {min_len: 5}}, video_duration_filter]", "utf-8")
+    read = getattr(built.recipe, "import")(file=str(foreign))
+    assert read["refused"] == ["video_duration_filter"] and "characters < 5" in read["toml"]
+
+
+def test_two_corpora_compared(built: Any) -> None:
+    built.corpus.build(sources=["source:a"], as_name="a")
+    found = built.corpus.diff(first="corpus:c", second="corpus:a")
+    assert (found["both"], sum(found["only_first"].values()), found["only_second"]) == (90, 60, {})
+    assert found["first"]["totals"]["documents"] == 150 and len(found["shown_first"]) == 20
+
+
+def test_a_takedown_and_what_was_made_of_the_corpus(built: Any) -> None:
+    built.corpus.export(corpus="corpus:c", format="jsonl.zst", as_name="jsonl")
+    old = built.artifact.show(artifact="corpus:c")
+    made = built.corpus.takedown(corpus="corpus:c", url=["https://a.example/1*", "https://b.example/89"])
+    new = built.artifact.show(artifact=made.outputs[0])
+    gone = [k for k in range(90) if str(k).startswith("1")]
+    assert new["config"]["totals"]["documents"] == 150 - len(gone) - 1
+    assert new["config"]["funnel"][-1]["reason"] == "taken_down"
+    uses = {row["digest"]: row["kind"] for row in built.corpus.uses(corpus="corpus:c")["rows"]}
+    assert uses[made.outputs[0]] == "corpus/v2" and "export/v1" in uses.values()
+    assert old["digest"] != new["digest"]
+    for wanted, code in (({}, "nothing_named"), ({"match": ["恐龙"]}, "nothing_matches")):
+        with pytest.raises(QuanhengError) as caught:
+            built.corpus.takedown(corpus="corpus:c", **wanted)
+        assert caught.value.code == code
+
+
+def test_tokenizer_mix_and_exports(built: Any, tmp_path: Path) -> None:
+    trained = built.tokenizer.train(corpus="corpus:c", title="小词表", vocabulary=400, characters=2000, as_name="t")
+    config = built.artifact.show(artifact=trained.outputs[0])["config"]
+    assert config["vocabulary"] == 400 and config["fertility"]["total"]["n"] > 0
+    built.corpus.mix(corpus="corpus:c", tokenizer="tokenizer:t", group=["1=1@2", "2=3@1"], tokens=3000, as_name="m")
+    mix = built.artifact.show(artifact="mix:m")["config"]
+    assert mix["planned"] + mix["shortfall"] == 3000 and len(mix["groups"]) == 2
+    with pytest.raises(QuanhengError) as caught:
+        built.corpus.mix(corpus="corpus:c", tokenizer="tokenizer:t", group=["9=1"])
+    assert caught.value.code == "bad_group" and "来源a" in caught.value.hint.zh
+    exported = built.corpus.export(
+        corpus="corpus:c", format="megatron", mix="mix:m", tokenizer="tokenizer:t", as_name="e"
+    )
+    files = {file["name"] for file in built.artifact.show(artifact=exported.outputs[0])["config"]["files"]}
+    assert "SHA256SUMS" in files and any(name.endswith(".bin") for name in files)
+    target = tmp_path / "out"
+    saved = built.artifact.save(artifact="export:e", to=str(target))
+    assert saved["files"] == len(files) and {p.name for p in target.iterdir()} == files
+    header = next(target.glob("*.idx")).read_bytes()[:17]
+    assert header == b"MMIDIDX\x00\x00" + (1).to_bytes(8, "little")[:8]
+    assert built.artifact.save(artifact="export:e", to=str(target)) == saved
+    (target / "own notes.txt").write_text("x")
+    with pytest.raises(QuanhengError) as caught:
+        built.artifact.save(artifact="export:e", to=str(target))
+    assert caught.value.code == "target_not_empty"
+
+
+def test_an_open_data_set(built: Any) -> None:
+    given = {
+        "corpus": "corpus:c",
+        "name": "parks",
+        "title": "游记",
+        "title_en": "Parks",
+        "publisher": "测试单位",
+        "contact": "data@example.com",
+    }
+    with pytest.raises(QuanhengError) as caught:
+        built.corpus.publish(**given)
+    assert caught.value.code == "licence_unclear" and "来源b" in caught.value.text.en
+    made = built.corpus.publish(**given, waiver="来源 b 由本单位自行撰写", validation="1/10")
+    config = built.artifact.show(artifact=made.outputs[0])["config"]
+    names = {file["name"] for file in config["files"]}
+    assert config["format"] == "open_data_set" and {"croissant.json", "card.zh.md", "card.en.md", "README.md"} <= names
+    assert config["documents"]["validation"] > 0 and sum(config["documents"].values()) == 150
+
+
+def test_a_keyword_library_in_and_out_and_admitted(built: Any, tmp_path: Path) -> None:
+    terms = tmp_path / "terms.jsonl"
+    terms.write_text('{"term": "游客", "risk": "A.1.h"}\n{"term": "刷单返利", "risk": "A.1.h"}\n', "utf-8")
+    built.lexicon.register(file=str(terms), title="词", owner="安全部", as_name="l")
+    sheet = tmp_path / "terms.xlsx"
+    assert built.lexicon.sheet(lexicon="lexicon:l", to=str(sheet))["terms"] == 2
+    assert built.lexicon.check(file=str(sheet))["rows"] == []
+    again = built.lexicon.register(file=str(sheet), title="词", owner="安全部")
+    assert built.artifact.show(artifact=again.outputs[0])["config"]["terms"] == 2
+    admitted = built.lexicon.admit(lexicon="lexicon:l", corpus="corpus:c", as_name="admitted")
+    config = built.artifact.show(artifact=admitted.outputs[0])["config"]
+    # 游客 stands in every document: it is demoted, and never lost.
+    assert config["terms"] == 2 and config["admission"]["demoted"] == 1 and config["admission"]["documents"] == 150
+    made = built.corpus.build(sources=["source:a"], lexicon="lexicon:admitted", recipe="strict-compliance")
+    filtered = built.artifact.show(artifact=made.outputs[0])["config"]["filtered"]
+    assert filtered["documents_hit"] == 90 and filtered["lexicon_terms"] == 2
