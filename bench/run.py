@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("register", "lineage", "hashing", "cli_help", "pages")
+#: `corpus`, `dedup`, `review` and `quality` are run by name: they take long or need packages of their own.
+NAMES = ("register", "lineage", "hashing", "cli_help", "pages", "extract", "personal_data", "ablation")
 
 
 def main() -> None:
