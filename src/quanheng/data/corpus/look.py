@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from quanheng.data.corpus.lines import Broken, excerpt
+from quanheng.data.corpus.parts import COMPRESSED
 from quanheng.data.corpus.read import Document, FileReader
 from quanheng.errors import Corrupt, Invalid
 from quanheng.kinds.base import Model
@@ -328,10 +329,13 @@ def first_documents(stream: BinaryIO, format: FileFormat, reading: Reading, n: i
     as `FileReader.read` does.
     """
     source: BinaryIO = stream
-    if format in ("txt", "jsonl", "csv", "html"):
+    if format in ("txt", "markdown", "jsonl", "csv", "html"):
         head = stream.read(HEAD_BYTES)
         cut = head.rfind(b"\n") + 1
-        source = io.BytesIO(head if len(head) < HEAD_BYTES or not cut else head[:cut])
+        if head.startswith(COMPRESSED):
+            stream.seek(0)  # half a compressed file is a broken one; it is read as far as it is needed
+        else:
+            source = io.BytesIO(head if len(head) < HEAD_BYTES or not cut else head[:cut])
     found: list[Document | Broken] = []
     for item in FileReader(reading).read(source, format):
         found.append(item)

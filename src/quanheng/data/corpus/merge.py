@@ -134,7 +134,7 @@ class Merge:
         source.kept += table.num_rows
         source.characters += pc.sum(pc.utf8_length(text)).as_py() or 0
         source.bytes += sum(sizes)
-        self._masked(source, ids, table, column)
+        self._masked(source, ids, column)
         self._found(ids, column)
         self.data.add_table(self._rows_of(source, ids, table), sizes)
 
@@ -152,7 +152,7 @@ class Merge:
         schema = pa.schema([pa.field(name, types[kind], nullable=False) for name, kind in kinds.items()])
         return pa.record_batch([values[name].cast(types[kind]) for name, kind in kinds.items()], schema=schema)
 
-    def _masked(self, source: SourceTally, ids: list[str], table: pa.RecordBatch, column: Any) -> None:
+    def _masked(self, source: SourceTally, ids: list[str], column: Any) -> None:
         edits = column(EDITS)
         if not any(edits):
             return

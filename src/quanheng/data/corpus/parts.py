@@ -14,7 +14,8 @@ from quanheng.text.encoding import detect
 SPLIT_FROM_BYTES = 24 * 1024 * 1024
 PART_BYTES = 12 * 1024 * 1024
 _CHUNK = 1024 * 1024
-_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"BZh", b"\xfd7zXZ")
+#: What compressed files begin with: gzip, zstd, zip, bzip2, xz.
+COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"BZh", b"\xfd7zXZ")
 
 
 class Part(Model):
@@ -34,7 +35,7 @@ def can_split(format: FileFormat, reading: Reading, size: int) -> bool:
 
 def split(stream: BinaryIO) -> list[Part]:
     """Return the parts of a seekable file, none when it must be read as a whole (compressed, UTF-16, unknown)."""
-    if stream.read(6).startswith(_COMPRESSED):
+    if stream.read(6).startswith(COMPRESSED):
         return []
     try:
         encoding = detect(stream).encoding

@@ -219,3 +219,13 @@ def test_only_whole_lines_of_the_beginning_are_read(tmp_path: Path, monkeypatch:
     with path.open("rb") as stream:
         found = look.first_documents(stream, "txt", Reading(document="line"), 9)
     assert [item.text for item in found] == ["一二三四五", "六七八九十"]  # type: ignore[union-attr]
+
+
+def test_a_compressed_file_is_not_cut_in_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    import gzip
+    import io
+
+    monkeypatch.setattr(look, "HEAD_BYTES", 64)
+    data = gzip.compress("\n".join(json.dumps({"text": text(n)}) for n in range(200)).encode())
+    found = look.first_documents(io.BytesIO(data), "jsonl", Reading(), 3)
+    assert [row.text for row in found if not isinstance(row, look.Broken)] == [text(n) for n in range(3)]
