@@ -443,7 +443,7 @@ def test_completion_scripts_and_answers(shell: str, tmp_path: Path) -> None:
 
     assert "corpus" in complete("quanheng corp", 1)
     assert "build" in complete("quanheng corpus ", 2)
-    assert "--min-characters" in complete("quanheng corpus build --mi", 3)
+    assert "--recipe" in complete("quanheng corpus build --rec", 3)
 
 
 def test_help_imports_neither_django_nor_pydantic_nor_a_wing(tmp_path: Path) -> None:

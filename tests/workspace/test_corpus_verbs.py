@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,9 @@ def test_tokenizer_mix_and_exports(built: Any, tmp_path: Path) -> None:
     header = next(target.glob("*.idx")).read_bytes()[:17]
     assert header == b"MMIDIDX\x00\x00" + (1).to_bytes(8, "little")[:8]
     assert built.artifact.save(artifact="export:e", to=str(target)) == saved
+    built.artifact.save(artifact="export:e", to=str(tmp_path / "out.zip"))
+    with zipfile.ZipFile(tmp_path / "out.zip") as zipped:
+        assert set(zipped.namelist()) == files and zipped.read("SHA256SUMS") == (target / "SHA256SUMS").read_bytes()
     (target / "own notes.txt").write_text("x")
     with pytest.raises(QuanhengError) as caught:
         built.artifact.save(artifact="export:e", to=str(target))
@@ -159,6 +163,8 @@ def test_a_keyword_library_in_and_out_and_admitted(built: Any, tmp_path: Path) -
     sheet = tmp_path / "terms.xlsx"
     assert built.lexicon.sheet(lexicon="lexicon:l", to=str(sheet))["terms"] == 2
     assert built.lexicon.check(file=str(sheet))["rows"] == []
+    bad = built.lexicon.bad_rows(file=str(sheet), to=str(tmp_path / "bad.xlsx"))
+    assert bad["rows"] == 0 and (tmp_path / "bad.xlsx").stat().st_size == bad["bytes"]
     again = built.lexicon.register(file=str(sheet), title="词", owner="安全部")
     assert built.artifact.show(artifact=again.outputs[0])["config"]["terms"] == 2
     admitted = built.lexicon.admit(lexicon="lexicon:l", corpus="corpus:c", as_name="admitted")

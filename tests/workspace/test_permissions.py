@@ -119,6 +119,7 @@ recipe.lint             y y y y y . y y . .
 recipe.import           y y y y y . y y . .
 recipe.list             y y y y y . y y . .
 lexicon.check           y y y y y . y y . .
+lexicon.bad_rows        y y y y y . y y . .
 lexicon.sheet           y y y y y . y y . .
 artifact.save           y y y y y . y y . .
 corpus.duplicates       y y y y y . y y . .

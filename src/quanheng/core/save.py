@@ -8,11 +8,13 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from quanheng.core.artifacts import load
+from quanheng.core.context import Loaded
 from quanheng.core.inputs import Input, Local, Takes, param
 from quanheng.core.session import Session
 from quanheng.core.verb import query
 from quanheng.errors import Conflict, Invalid, NotFound, Unavailable
 from quanheng.store import file_digest
+from quanheng.store.canonical_zip import write_zip
 
 _CHUNK = 1024 * 1024
 
@@ -76,14 +78,14 @@ class ArtifactSave(Input):
     """Input of artifact.save."""
 
     artifact: Annotated[str, Takes("*")] = param(..., "Artifact", "制品")
-    to: Annotated[str, Local(reads=False, remote=False)] = param(
-        ..., "Folder to write its files into; new or empty", "要写入的文件夹（新建或空）"
+    to: Annotated[str, Local(reads=False)] = param(
+        ..., "Folder to write its files into, new or empty; or a zip file", "要写入的文件夹（新建或空），或 zip 文件"
     )
 
 
 @query("artifact.save", help=("Write the files of an artifact into a folder", "把制品的文件写入文件夹"))
 def artifact_save(session: Session, inp: ArtifactSave) -> Any:
-    """Write every layer under its title, and return how many files and bytes they are.
+    """Write every layer under its title, and return how many files and bytes they are. A name in .zip makes one zip.
 
     A file that is there whole already is not written again, so that an interrupted save goes on. Conflict
     "target_not_empty" when the folder holds anything else; Invalid "bad_title" for a title that leads out of it.
@@ -91,6 +93,8 @@ def artifact_save(session: Session, inp: ArtifactSave) -> Any:
     loaded = load(session, inp.artifact)
     target = Path(os.path.expanduser(inp.to))
     titles = {layer.title: layer for layer in loaded.layers}
+    if target.suffix.lower() == ".zip":
+        return _zip(session, loaded, target)
     _check(target, titles)
     size = 0
     for title, layer in titles.items():
@@ -101,6 +105,18 @@ def artifact_save(session: Session, inp: ArtifactSave) -> Any:
                 write_chunks(path, iter(lambda stream=stream: stream.read(_CHUNK), b""))  # type: ignore[misc]
         size += layer.size
     return {"digest": loaded.digest, "path": inp.to, "files": len(titles), "bytes": size}
+
+
+def _zip(session: Session, loaded: Loaded, target: Path) -> Any:
+    """Write one zip of the layers, the same bytes each time; NotFound for a layer that lies elsewhere."""
+    objects = session.workspace.objects
+    entries: dict[str, bytes | Path] = {}
+    for layer in loaded.layers:
+        objects.size(layer.digest)  # says which one is not here
+        entries[layer.title] = objects.path(layer.digest)
+    write_zip(target, entries)
+    size = sum(layer.size for layer in loaded.layers)
+    return {"digest": loaded.digest, "path": str(target), "files": len(entries), "bytes": size}
 
 
 def _check(target: Path, titles: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from quanheng.core.artifacts import load
 from quanheng.core.context import Draft, JobContext, Loaded
@@ -79,8 +79,8 @@ def _bad_rows(file: str, sheet: Sheet) -> Invalid:
         f"{len(sheet.bad)} rows of {file} are no terms: {some}",
         f"{file} 中有 {len(sheet.bad)} 行不可用：{some}",
         hint=(
-            "Get them back with reasons to put them right: quanheng lexicon check FILE --to bad.xlsx",
-            "取回这些行并附原因，以便改正：quanheng lexicon check 文件 --to bad.xlsx",
+            "Get them back with reasons to put them right: quanheng lexicon bad_rows FILE --to bad.xlsx",
+            "取回这些行并附原因，以便改正：quanheng lexicon bad_rows 文件 --to bad.xlsx",
         ),
         code="bad_rows",
     )
@@ -90,21 +90,34 @@ class LexiconCheck(Input):
     """Input of lexicon.check."""
 
     file: Annotated[str, Local()] = param(..., "XLSX file of terms", "词表（XLSX 文件）")
-    to: Annotated[str | None, Local(reads=False)] = param(
-        None, "XLSX file to write the bad rows to, each with its reason", "把不可用的行连同原因写入此 XLSX 文件"
-    )
 
 
-@query("lexicon.check", help=("Check a sheet of terms; bad rows are handed back", "检查词表，退回不可用的行"))
+class LexiconBadRows(LexiconCheck):
+    """Input of lexicon.bad_rows."""
+
+    to: Annotated[str, Local(reads=False)] = param(..., "XLSX file to write", "要写入的 XLSX 文件")
+    format: Literal["xlsx"] = param("xlsx", "Format: xlsx", "格式：xlsx")
+
+
+@query("lexicon.check", help=("Check a sheet of terms", "检查词表"))
 def lexicon_check(session: Session, inp: LexiconCheck) -> Any:
     """Return how many rows are terms, and the rows that are not, each with its reason."""
+    sheet = _sheet(local_path(inp.file))
+    return {"terms": len(sheet.terms), "rows": [{"row": bad.row, "reason": bad.reason} for bad in sheet.bad]}
+
+
+@query(
+    "lexicon.bad_rows",
+    help=("Hand back the rows of a sheet that are no terms, each with its reason", "退回词表中不可用的行，每行附原因"),
+)
+def lexicon_bad_rows(session: Session, inp: LexiconBadRows) -> Any:
+    """Write the bad rows as a sheet to be put right, and return its path and how many there are."""
     from quanheng.data.corpus.lexicon_sheet import write_bad_rows
 
     sheet = _sheet(local_path(inp.file))
-    if inp.to and sheet.bad:
-        write_file(Path(inp.to), write_bad_rows(sheet.bad))
-    rows = [{"row": bad.row, "reason": bad.reason} for bad in sheet.bad]
-    return {"terms": len(sheet.terms), "rows": rows, "path": inp.to if inp.to and sheet.bad else None}
+    data = write_bad_rows(sheet.bad)
+    write_file(Path(inp.to), data)
+    return {"path": inp.to, "bytes": len(data), "rows": len(sheet.bad)}
 
 
 class LexiconSheet(Input):
@@ -112,6 +125,7 @@ class LexiconSheet(Input):
 
     lexicon: Annotated[str, Takes("lexicon")] = param(..., "Keyword library", "关键词库")
     to: Annotated[str, Local(reads=False)] = param(..., "XLSX file to write", "要写入的 XLSX 文件")
+    format: Literal["xlsx"] = param("xlsx", "Format: xlsx", "格式：xlsx")
 
 
 @query("lexicon.sheet", help=("Write a keyword library as XLSX", "把关键词库写成 XLSX"))

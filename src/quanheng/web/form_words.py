@@ -80,8 +80,8 @@ FIELDS: Mapping[str, Pair] = {
     "tuned": ("tuned for instructions", "经过指令微调"),
     "url": ("address", "地址"),
     "verdicts": ("verdicts", "判定结论"),
+    "waiver": ("why it is published all the same", "仍要发布的理由"),
     "witness.add.size": ("size of the checkpoint", "检查点条数"),
-    "acknowledgement": ("why it is published all the same", "仍要发布的理由"),
     "benchmarks": ("test sets", "测试题库"),
     "characters": ("characters to train on", "训练字数"),
     "classifier": ("classifier", "分类模型"),
@@ -185,7 +185,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     "key.rotate": ("lost",),
 }  # fmt: skip
 #: Texts that are longer than a line.
-LONG = frozenset({"acknowledgement", "note", "reason", "licence_found", "collection_note", "system_prompt", "proof"})
+LONG = frozenset({"waiver", "note", "reason", "licence_found", "collection_note", "system_prompt", "proof"})
 #: Nouns that are no kinds.
 NOUNS: Mapping[str, Pair] = {
     "account": ("your account", "自己的账号"),

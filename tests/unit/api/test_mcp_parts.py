@@ -51,7 +51,7 @@ def test_hints_err_on_the_side_of_asking() -> None:
     hints = {name: mcp_tools.hints(mcp_tools.declared(name)) for name in describe.commands()}
     queries = {name for name, command in describe.commands().items() if command.kind == "query"}
     # These write a file and may replace one, this one signs: queries that a host must not run unasked.
-    writing = {"assessment.report", "assessment.bundle", "artifact.save", "lexicon.check", "lexicon.sheet"}
+    writing = {"assessment.report", "assessment.bundle", "artifact.save", "lexicon.bad_rows", "lexicon.sheet"}
     writing.add("recipe.export")
     assert {name for name, hint in hints.items() if hint.read_only_hint} == queries - writing - {"checkpoint.sign"}
     gone = {"artifact.withdraw", "user.deactivate", "token.revoke", "member.revoke", "key.rotate"}
