@@ -174,3 +174,32 @@ def test_a_keyword_library_in_and_out_and_admitted(built: Any, tmp_path: Path) -
     made = built.corpus.build(sources=["source:a"], lexicon="lexicon:admitted", recipe="strict-compliance")
     filtered = built.artifact.show(artifact=made.outputs[0])["config"]["filtered"]
     assert filtered["documents_hit"] == 90 and filtered["lexicon_terms"] == 2
+
+
+def test_a_classifier_of_ones_own_judges(built: Any, tmp_path: Path) -> None:
+    rows = [{"text": text, "labels": ["good"]} for text in texts(0, 120)]
+    rows += [{"text": f"点击领取{n}元红包，加群{n}，名额有限！！！"} for n in range(120)]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
+    made = built.classifier.train(file=str(file), title="质量", as_name="q")
+    config = built.artifact.show(artifact=made.outputs[0])["config"]
+    assert config["labels"] == ["good"] and config["learned_from"] + config["held_out"] == 240
+    result = config["per_label"]["good"]
+    assert 0 < result["hits"] <= result["actual"] and result["predicted"] - result["hits"] <= 1
+    folder = tmp_path / "spam"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text("\n".join(json.dumps({"text": row["text"]}) for row in rows[60:180]), "utf-8")
+    built.source.register(path=str(folder), title="混杂", as_name="mixed")
+    recipe = tmp_path / "own.toml"
+    recipe.write_text(
+        'name = "own"\ntitle = { en = "a", zh = "甲" }\n[[steps]]\nuse = "quality_classifier"\n'
+        '[[steps]]\ndrop = "quality < 0.5"\nreason = "low_quality"\n',
+        "utf-8",
+    )
+    corpus = built.corpus.build(sources=["source:mixed"], file=str(recipe), classifier="classifier:q")
+    [share] = built.artifact.show(artifact=corpus.outputs[0])["config"]["per_source"]
+    assert share["documents_kept"] >= 55 and share["dropped"]["low_quality"] >= 55
+    file.write_text('{"text": 3}', "utf-8")
+    with pytest.raises(QuanhengError) as caught:
+        built.classifier.train(file=str(file), title="质量")
+    assert caught.value.code == "bad_row"

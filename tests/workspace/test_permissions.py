@@ -61,6 +61,7 @@ corpus.export           y . y y . . . . . .
 corpus.publish          y . y y . . . . . .
 tokenizer.train         y . y y . . . . . .
 tokenizer.register      y . y y . . . . . .
+classifier.train        y . y y . . . . . .
 lexicon.admit           y . y y . . . . . .
 sample.commit           y . y y . . . . . .
 sample.draw             y y y . . . . y . .

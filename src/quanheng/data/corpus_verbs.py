@@ -22,7 +22,7 @@ from quanheng.kinds.data import Corpus, Recipe, Source
 from quanheng.store import JSON, canonical_json, sha256_digest
 
 #: The layer of each artifact that operators open, by role of the asset.
-ASSET_LAYERS = {"lexicon": "terms.jsonl", "classifier": "model.bin"}
+ASSET_LAYERS = {"lexicon": "terms.jsonl", "classifier": "model.bin", "domain_classifier": "model.bin"}
 
 
 class CorpusBuild(Input):
@@ -47,7 +47,10 @@ class CorpusBuild(Input):
         None, "Keyword library to filter with", "用于过滤的关键词库"
     )
     classifier: Annotated[str | None, Takes("classifier")] = param(
-        None, "Classifier that the recipe asks", "配方所用的分类模型"
+        None, "Classifier of quality or risk that the recipe asks", "配方所用的质量或风险分类模型"
+    )
+    domain_classifier: Annotated[str | None, Takes("classifier")] = param(
+        None, "Classifier of domains that the recipe asks", "配方所用的领域分类模型"
     )
     benchmarks: Annotated[list[str], Takes("benchmark")] = param(
         [], "Test sets whose items must not be in the corpus", "题目不得出现在语料中的测试题库"

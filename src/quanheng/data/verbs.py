@@ -10,7 +10,7 @@ from quanheng.core.inputs import Filled, Input, Local, Takes, param
 from quanheng.core.resolve import local_path
 from quanheng.core.session import Session
 from quanheng.core.verb import verb
-from quanheng.data import corpus_verbs, export_verbs, lexicon_verbs
+from quanheng.data import classifier_verbs, corpus_verbs, export_verbs, lexicon_verbs
 from quanheng.errors import Conflict, Invalid, NotFound
 from quanheng.kinds.data import (
     CheckpointRef,
@@ -26,7 +26,12 @@ from quanheng.kinds.data import (
 )
 from quanheng.store import Layer, canonical_json, sha256_digest
 
-__all__ = ["corpus_verbs", "export_verbs", "lexicon_verbs"]  # a wing's verbs are found through this module
+__all__ = [
+    "classifier_verbs",
+    "corpus_verbs",
+    "export_verbs",
+    "lexicon_verbs",
+]  # a wing's verbs are found through this module
 
 JSONL = "application/jsonl"
 LICENCE_LAYER = "licence/found"

@@ -1,4 +1,4 @@
-"""What is made of a corpus for training or for the public: tokenizers, mixes, exports."""
+"""What is made beside a corpus: classifiers for it; tokenizers, mixes and exports of it."""
 
 from __future__ import annotations
 
@@ -32,6 +32,29 @@ class Tokenizer(Kind):
     special_tokens: tuple[str, ...] = ()
     trained_on: Count | None = None
     fertility: Fertility | None = None
+
+
+class LabelResult(Model):
+    """How a label did on texts held out, at a score of 0.5 and over: of `predicted`, `hits` are among `actual`."""
+
+    hits: Count
+    predicted: Count
+    actual: Count
+
+
+@register_kind
+class Classifier(Kind):
+    """A linear classifier over hashed character strings; layers model.bin and card.json.
+
+    `learned_from`, `held_out`: texts. A score is no probability that anybody has calibrated.
+    """
+
+    kind: ClassVar[str] = "classifier/v1"
+    title: Title
+    labels: tuple[str, ...] = Field(min_length=1)
+    learned_from: Count
+    held_out: Count
+    per_label: dict[str, LabelResult]
 
 
 class MixGroup(Model):

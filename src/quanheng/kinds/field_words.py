@@ -168,6 +168,13 @@ FIELD_WORDS: Mapping[str, tuple[str, str]] = {
     "weights": ("weights", "权重"),
     "where": ("where", "条件"),
     "withdrawn_draws": ("draws withdrawn", "已撤回的抽取"),
+    "held_out": ("texts held out", "留出的文本"),
+    "hits": ("hits", "命中"),
+    "labels": ("labels", "标签"),
+    "learned_from": ("texts learned from", "用于训练的文本"),
+    "per_label": ("per label", "按标签"),
+    "predicted": ("predicted", "判定为是"),
+    "actual": ("actual", "实际为是"),
 }
 
 #: Fixed values that stand in kinds: words of a verdict, a method, a region, a reason.

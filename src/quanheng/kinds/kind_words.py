@@ -10,6 +10,7 @@ KIND_WORDS: Mapping[str, str] = {
     "*": "制品",
     "assessment": "评估",
     "benchmark": "测试题库",
+    "classifier": "分类模型",
     "corpus": "训练数据",
     "endpoint": "端点",
     "export": "导出",

@@ -29,6 +29,7 @@ FIELDS: Mapping[str, Pair] = {
     "current": ("current password", "当前密码"),
     "date": ("date", "日期"),
     "deduplicate": ("duplicates", "去重"),
+    "domain_classifier": ("classifier of domains", "领域分类模型"),
     "document": ("one document is", "一篇文档是"),
     "encoding": ("encoding", "编码"),
     "endpoint": ("endpoint", "应答端点"),
