@@ -245,7 +245,15 @@ def forbidden_verb(scene: Scene) -> list[str]:
 
 def greedy_recipe(scene: Scene) -> list[str]:
     scene.call("source.register", path=scene.write("a.jsonl", GOOD), title="t", as_name="a")
-    return ["corpus", "build", "a", "--max-characters", "3"]
+    steps = '[[steps]]\nuse = "length"\n[[steps]]\ndrop = "characters > 3"\nreason = "too_long"\n'
+    recipe = scene.write("greedy.toml", 'name = "a"\ntitle = { en = "a", zh = "甲" }\n' + steps)
+    return ["corpus", "build", "a", "--file", recipe]
+
+
+def misspelt_recipe(scene: Scene) -> list[str]:
+    scene.call("source.register", path=scene.write("a.jsonl", GOOD), title="t", as_name="a")
+    recipe = scene.write("wrong.toml", 'name = "a"\ntitle = { en = "a", zh = "甲" }\n[[steps]]\nuse = "lenght"\n')
+    return ["corpus", "build", "a", "--file", recipe]
 
 
 THROTTLED = http("429 Too Many Requests", b"{}", "Retry-After: 3600")
@@ -260,6 +268,7 @@ CASES: dict[str, tuple[Bring | list[str], str, type[errors.QuanhengError]]] = {
     "no row that can be read": (all_rows_broken, "empty_corpus", errors.Invalid),
     "a half-written parquet file": (half_written_parquet, "empty_corpus", errors.Invalid),
     "a recipe that keeps nothing": (greedy_recipe, "empty_corpus", errors.Invalid),
+    "a recipe with a misspelt operator": (misspelt_recipe, "unknown_word", errors.Invalid),
     "a broken bank": (broken_bank, "bad_bank", errors.Invalid),
     "a broken lexicon": (broken_lexicon, "bad_term", errors.Invalid),
     "a full disk": (disk_full, "disk_full", errors.Unavailable),
@@ -410,7 +419,7 @@ def test_every_class_has_an_exit_code_of_its_own() -> None:
 def test_broken_rows_are_counted_and_kept_aside(scene: Scene) -> None:
     good = GOOD * 3
     scene.write(
-        "in/rows.jsonl", good.replace("完整", "完整一") + "{broken}\n" + good.replace("完整", "完整二") + '{"text": "断'
+        "in/rows.jsonl", good + "{broken}\n" + '{"text": "山间的茶园里，采茶的人清早就上了坡。"}\n' * 3 + '{"text": "断'
     )
     scene.write("in/other.txt", "用国标编码写成的一行文字，应当照样读出来。\n".encode("gb18030") * 2)
     scene.write("in/mixed.txt", "这一行是正常的文字，没有问题。\n".encode() * 30 + b"\xff\xfe\xfa\xb1\n")
