@@ -421,7 +421,9 @@ def test_broken_rows_are_counted_and_kept_aside(scene: Scene) -> None:
     scene.write(
         "in/rows.jsonl", good + "{broken}\n" + '{"text": "山间的茶园里，采茶的人清早就上了坡。"}\n' * 3 + '{"text": "断'
     )
-    scene.write("in/other.txt", "用国标编码写成的一行文字，应当照样读出来。\n".encode("gb18030") * 2)
+    scene.write(
+        "in/other.txt", "用国标编码写成的一行文字，应当照样读出来。\n下一行说的是别的事情。\n".encode("gb18030")
+    )
     scene.write("in/mixed.txt", "这一行是正常的文字，没有问题。\n".encode() * 30 + b"\xff\xfe\xfa\xb1\n")
     scene.write("in/noise.txt", bytes(range(128, 256)) * 3)
     scene.write("in/half.parquet", parquet()[:300])
