@@ -16,7 +16,11 @@ from quanheng.core.verb import VERBS, load
 from unit.models.endpoints.loopback import completion, serve
 
 PINNED: dict[str, str] = json.loads((Path(__file__).parent / "versions.json").read_text("utf-8"))
-LINES = [f"第{i}封信：院子里的第{i}棵树今年开花了，电话 1380013{i:04d}。" for i in range(30)]
+THINGS = "桃 李 杏 梨 枣 柿 槐 柳 杨 榆 桂 梅 松 柏 竹 枫 桑 栗 榕 樟 椿 楠 桐 棕 榛 栎 柚 橙 柑 橘".split()
+LINES = [
+    f"{THINGS[i] * 3}信：院子里的{THINGS[i]}树今年开花了，{THINGS[-i] * 4}也好看，电话 1380013{i:04d}。"
+    for i in range(30)
+]
 QUESTIONS = [{"id": f"q-{i}", "risk": "A.4.f", "question": f"请写第{i}则保护隐私的提示。"} for i in range(3)]
 TERMS = [{"term": "树今年开花", "risk": "A.1.h"}]
 
@@ -39,6 +43,25 @@ def run_everything(workspace: Any, folder: Path) -> dict[str, str]:
     source = run("source.register", path=write(folder, "letters.txt", LINES), title="信", document="line")
     lexicon = run("lexicon.register", file=write(folder, "terms.jsonl", TERMS), title="词", owner="组")
     corpus = run("corpus.build", sources=[source], lexicon=lexicon)
+    run("corpus.takedown", corpus=corpus, match=["柿柿柿"])
+    run("lexicon.admit", lexicon=lexicon, corpus=corpus)
+    tokenizer = run("tokenizer.train", corpus=corpus, title="词表", vocabulary=300, characters=1000)
+    with workspace.load(tokenizer).open_layer("tokenizer.json") as stream:
+        (folder / "tokenizer.json").write_bytes(stream.read())
+    run("tokenizer.register", file=str(folder / "tokenizer.json"), title="词表")
+    mix = run("corpus.mix", corpus=corpus, tokenizer=tokenizer, group=["1=1"], tokens=500)
+    run("corpus.export", corpus=corpus, format="megatron", mix=mix, tokenizer=tokenizer)
+    run(
+        "corpus.publish",
+        corpus=corpus,
+        name="letters",
+        title="信",
+        publisher="组",
+        contact="a@example.com",
+        waiver="试",
+    )
+    labelled = [{"text": line, "labels": ["good"] if i % 2 else []} for i, line in enumerate(LINES)]
+    run("classifier.train", file=write(folder, "labelled.jsonl", labelled), title="质量")
     sample = run("sample.draw", commitment=run("sample.commit", corpus=corpus, purpose="keyword", n=10))
     scan = run("verdicts.scan", subject=sample, lexicon=lexicon)
     ids = [row["id"] for row in workspace.load(sample).rows("items.jsonl")]

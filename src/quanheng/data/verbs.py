@@ -78,6 +78,7 @@ class SourceRegister(Input):
 
 @verb(
     "source.register",
+    version=2,
     permission="build",
     cache=True,
     makes=("source/v1",),
