@@ -54,7 +54,7 @@ def test_a_corpus_by_recipe(built: Any) -> None:
 
 def test_before_a_build(built: Any, tmp_path: Path) -> None:
     found = built.corpus.analyze(sources=["source:a"], documents=50, attempt="characters < 40")
-    assert found["documents"] == 50 and found["attempt"]["n"] == 50
+    assert found["documents"] == 50 and found["tried"]["n"] == 50
     plan = built.corpus.plan(sources=["source:a", "source:b"])
     assert plan["bytes"] == plan["sampled"] > 0 and plan["cpu_s"] >= 0 and plan["memory_bytes"] > 2**20
     assert plan["work_bytes"] >= plan["corpus_bytes"] > 0 and plan["documents"] == 150

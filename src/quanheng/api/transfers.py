@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
 import os
 import time
@@ -16,6 +15,7 @@ import httpx
 from quanheng.api.wire import LONGEST_PAUSE_S, PATIENCE_S, PAUSE_S, Wire, error_of
 from quanheng.errors import Corrupt, Invalid, NotFound, QuanhengError, Unavailable
 from quanheng.store import CHUNK_BYTES, file_digest, sha256_digest
+from quanheng.store.writing import writing
 
 TUS = {"Tus-Resumable": "1.0.0"}
 #: So much is sent in one request; what broke off is sent again from the last of these, or from where the server noted.
@@ -159,27 +159,6 @@ def files_in(folder: Path) -> list[tuple[str, Path]]:
 
 
 # ---------------------------------------------------------------- downloads
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file that takes its name when the block ends well, and leaves nothing otherwise."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise Unavailable(
-            f"{path} cannot be written: {error.strerror}",
-            f"无法写入 {path}：{error.strerror}",
-            hint=("Check the folder and the free space.", "请检查文件夹权限与剩余空间。"),
-            code="not_written",
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def download(wire: Wire, address: str, params: Mapping[str, Any], path: Path) -> httpx.Headers:

@@ -86,6 +86,12 @@ class Loaded:
         """Open the layer with this title for reading."""
         return self.open_bytes(self.layer(title))
 
+    def made_from(self, role: str) -> list[str]:
+        """Return the digests of the artifacts that it was made from in this role, in order."""
+        inputs = self.made_by.get("inputs")
+        found = [item for item in inputs if isinstance(item, dict)] if isinstance(inputs, list) else []
+        return [str(item["digest"]) for item in found if item["role"] == role]
+
     def rows(self, title: str) -> Iterator[dict[str, JSON]]:
         """Yield the rows of a JSONL layer."""
         with self.open_layer(title) as stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from quanheng.core.verb import query
 from quanheng.errors import Conflict, Invalid, NotFound, Unavailable
 from quanheng.store import file_digest
 from quanheng.store.canonical_zip import write_zip
+from quanheng.store.writing import writing
 
 _CHUNK = 1024 * 1024
 
@@ -50,28 +52,8 @@ def read_file(path: Path, limit: int) -> bytes:
 
 def write_file(path: Path, data: bytes) -> None:
     """Write a file whole or not at all; Unavailable says what the system refused."""
-    write_chunks(path, [data])
-
-
-def write_chunks(path: Path, chunks: Iterable[bytes]) -> int:
-    """Write a file whole or not at all and return its size; Unavailable says what the system refused."""
-    part, size = path.with_name(path.name + ".part"), 0
-    try:
-        with part.open("wb") as stream:
-            for chunk in chunks:
-                size += stream.write(chunk)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise Unavailable(
-            f"{path} cannot be written: {error.strerror}",
-            f"无法写入 {path}：{error.strerror}",
-            hint=("Check the folder and the free space.", "请检查文件夹权限与剩余空间。"),
-            code="not_written",
-        ) from error
-    return size
+    with writing(path) as out:
+        out.write(data)
 
 
 class ArtifactSave(Input):
@@ -101,8 +83,8 @@ def artifact_save(session: Session, inp: ArtifactSave) -> Any:
         path = target / title
         path.parent.mkdir(parents=True, exist_ok=True)
         if not (path.is_file() and path.stat().st_size == layer.size and file_digest(path) == layer.digest):
-            with loaded.open_layer(title) as stream:
-                write_chunks(path, iter(lambda stream=stream: stream.read(_CHUNK), b""))  # type: ignore[misc]
+            with loaded.open_layer(title) as stream, writing(path) as out:
+                shutil.copyfileobj(stream, out, _CHUNK)
         size += layer.size
     return {"digest": loaded.digest, "path": inp.to, "files": len(titles), "bytes": size}
 

@@ -342,12 +342,9 @@ W = TypeVar("W", bound=WithSources)
 def fill_sources(session: Session, inp: W) -> W:
     """Fill in the sources that the corpus was made of; Conflict "sources_unknown" when they are not known here."""
     loaded = load(session, inp.corpus, "corpus")
-    made_from = loaded.made_by.get("inputs")
-    inputs = [item for item in made_from if isinstance(item, dict)] if isinstance(made_from, list) else []
-    sources = [str(item["digest"]) for item in inputs if item["role"] == "sources"]
     assert isinstance(loaded.model, Corpus)  # noqa: S101 - load has checked the kind
     ordered = [share.source for share in loaded.model.per_source]
-    if sorted(sources) != sorted(ordered):
+    if sorted(loaded.made_from("sources")) != sorted(ordered):
         raise Conflict(
             f"the sources of {loaded.digest} are not known here, so nothing can be said of their licences",
             f"不知道 {loaded.digest} 的来源，无法说明其许可",

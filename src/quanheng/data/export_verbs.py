@@ -64,7 +64,14 @@ def tokenizer_train(ctx: JobContext, inp: TokenizerTrain) -> Draft:
     held_out = min(HELD_OUT_CHARACTERS, model.totals.characters // 10)
     sample = TextSample(inp.seed, model.totals.characters, inp.characters, held_out)
     training = Training(inp.vocabulary, tuple(inp.special), max_characters=inp.characters)
-    data = train_tokenizer(sample.texts(corpus, "train"), training, ctx.progress)
+    learned = 0
+
+    def watch(done: int, total: int | None) -> None:
+        nonlocal learned
+        learned = done
+        ctx.progress(done, total)
+
+    data = train_tokenizer(sample.texts(corpus, "train"), training, watch)
     made = CorpusTokenizer(data)
     found = measure_fertility(made, sample.texts(corpus, "held_out"))
     fertility = Fertility(
@@ -78,7 +85,7 @@ def tokenizer_train(ctx: JobContext, inp: TokenizerTrain) -> Draft:
         title=inp.title,
         vocabulary=made.vocabulary,
         special_tokens=tuple(inp.special),
-        trained_on=min(inp.characters, model.totals.characters - held_out),
+        trained_on=learned,
         fertility=fertility if found.documents else None,
     )
     return Draft(tokenizer, (Layer(stored.digest, stored.size, "application/json", TOKENIZER_LAYER),))
@@ -278,14 +285,8 @@ def _choice(ctx: JobContext, corpus: Any) -> Any:
         return None
     mix = found.model
     assert isinstance(mix, Mix)  # noqa: S101 - Takes has checked the kind
-    inputs = found.made_by.get("inputs")
-    of = (
-        [str(i["digest"]) for i in inputs if isinstance(i, dict) and i["role"] == "corpus"]
-        if isinstance(inputs, list)
-        else []
-    )
     groups = tuple(GroupPlan(**{name: getattr(group, name) for name in _GROUP_FIELDS}) for group in mix.groups)
-    plan = MixPlan(of[0] if of else "", mix.tokenizer, mix.seed, mix.total, groups, mix.left_out)
+    plan = MixPlan("".join(found.made_from("corpus")), mix.tokenizer, mix.seed, mix.total, groups, mix.left_out)
     return choose(plan, corpus, lambda: found.open_layer(COUNTS_LAYER), ctx.progress)
 
 

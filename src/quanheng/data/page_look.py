@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from quanheng.errors import Invalid
 from quanheng.stats import draw
 
 if TYPE_CHECKING:
@@ -28,19 +27,12 @@ Files = Sequence[Sequence[str]]
 @contextmanager
 def _table(path: str) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file; what is wrong with it is Invalid "unreadable_parquet"."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        with open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as table:
-            yield table
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise Invalid(
-            f"the Parquet layers of this corpus cannot be read: {error}",
-            f"无法读取该语料的 Parquet 数据层：{error}",
-            hint=("Run: quanheng fsck", "请运行：quanheng fsck"),
-            code="unreadable_parquet",
-        ) from error
+    from quanheng.data.corpus.look import readable
+
+    with readable(), open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as table:
+        yield table
 
 
 def _columns(table: pq.ParquetFile, group: int, names: Sequence[str]) -> pa.Table:

@@ -284,9 +284,7 @@ def sample_items(session: Session, inp: SampleItems) -> Any:
 
 def input_of(loaded: Loaded, role: str) -> str:
     """Return the digest of the artifact that `loaded` was made from in this role, "" when there is none."""
-    inputs = loaded.made_by.get("inputs")
-    found = [item for item in inputs if isinstance(item, dict)] if isinstance(inputs, list) else []
-    return next((str(item["digest"]) for item in found if item["role"] == role), "")
+    return next(iter(loaded.made_from(role)), "")
 
 
 def source_titles(session: Session, sample: Loaded) -> dict[str, str]:

@@ -121,14 +121,14 @@ def _analysis(view: View, asked: Asked) -> dict[str, Any]:
     """Return the answer of corpus.analyze in words and drawings."""
     data = {**_data(view, asked), "documents": asked.documents, "attempt": asked.attempt}
     found = ask(view.session, "corpus.analyze", data)
-    limits = _limits([*found["judges"], *([found["attempt"]] if found["attempt"] else [])])
+    limits = _limits([*found["judges"], *([found["tried"]] if found["tried"] else [])])
     columns = [
         _column(view, place, column, limits, found["documents"]) for place, column in enumerate(found["columns"])
     ]
     return {
         "n": shown.count(found["documents"], f"{ANALYSIS}#/documents"),
-        "broken": shown.count(found["broken"], f"{ANALYSIS}#/broken") if found["broken"] else "",
-        "attempt": _judge(view, found["attempt"], "/attempt") if found["attempt"] else None,
+        "broken": shown.count(found["broken_rows"], f"{ANALYSIS}#/broken_rows") if found["broken_rows"] else "",
+        "attempt": _judge(view, found["tried"], "/tried") if found["tried"] else None,
         "judges": [_judge(view, judge, f"/judges/{place}") for place, judge in enumerate(found["judges"])],
         "width": max([FIELDS, *(len(column["bars"]) for column in columns)]) * FIELD,
         "numbers": [column for column in columns if column["bars"] and column["decides"]],
@@ -154,7 +154,7 @@ def _judge(view: View, judge: Mapping[str, Any], at: str) -> dict[str, Any]:
         "share": shown.share(k, n, f"{place}/k", f"{place}/n", places=1),
         "taken": [_document(row, f"{place}/taken/{i}") for i, row in enumerate(judge["taken"][:BESIDE])],
         "left": [_document(row, f"{place}/left/{i}") for i, row in enumerate(judge["left"][:BESIDE])],
-        "open": at == "/attempt",
+        "open": at == "/tried",
     }
 
 

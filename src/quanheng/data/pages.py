@@ -225,7 +225,6 @@ def source_facts(view: View) -> Mapping[str, Any]:
     }
 
 
-MARKUPS = {"plain": ("plain", "纯文本"), "pku_tagged": ("words as 词/n", "词/词性 标注")}
 DOCUMENTS = {
     "line": ("each line", "每行一篇"),
     "file": ("each file", "每个文件一篇"),

@@ -56,7 +56,5 @@ def _fits(row: Response, inp: ResponsesItems) -> bool:
 
 def bank_of(session: Session, loaded: Loaded) -> Loaded | None:
     """Return the bank that answers were asked from; None where they name none, as imported ones may."""
-    inputs = loaded.made_by.get("inputs")
-    items = [item for item in inputs if isinstance(item, dict)] if isinstance(inputs, list) else []
-    digest = next((str(item["digest"]) for item in items if item["role"] == "bank"), "")
-    return load_digest(session, digest) if digest else None
+    banks = loaded.made_from("bank")
+    return load_digest(session, banks[0]) if banks else None

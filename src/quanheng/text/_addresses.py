@@ -24,7 +24,6 @@ _ANCHOR = re.compile(
     rf"(?:院|附{_COUNT}号)?(?:[{_HAN}]{{1,8}}?(?:大厦|大楼|广场|中心|公寓|小区|花园|苑|城|园|村|宿舍|家园))?"
     rf"{_TAIL}{{0,6}}(?:[ ]?\d{{1,4}}(?:-\d{{1,4}}){{1,3}}[室号]?|[ ]?\d{{3,4}}(?![0-9a-z.-]))?"
 )
-_HINT = re.compile(r"[号弄栋幢座单组室](?<=[0-9一二三四五六七八九十].)")
 _LEFT = re.compile(rf"[{_HAN}0-9 ()·-]*$")
 _REACH = 44
 _PROVINCES = (
@@ -42,11 +41,6 @@ _STRONG = re.compile(
     r"地址|住址|住所|所在地|户籍|家住|现住|居住|租住|暂住|住在|寄[到往至给]|送[到至往]|收货|坐落|address"
 )
 _REGION = re.compile(rf"[{_HAN}]{{1,8}}?(?:省|自治区|市|自治州|地区|盟|区|县|旗|镇|乡|街道)")
-
-
-def may_hold_addresses(seen: str) -> bool:
-    """Return whether a number of a house, a room or an estate stands in the folded view."""
-    return _HINT.search(seen) is not None
 
 
 def addresses(seen: str) -> Spans:

@@ -19,7 +19,6 @@ _CUE_WORDS = (
     " 考生 买受人 出卖人 承租人 出租人 借款人 担保人 债务人 债权人 客户 家属 签收人 签字 我叫 名叫 名字叫 本人"
 ).split()
 _LATIN_CUES = ("real_name", "realname", "full_name", "fullname", "customer_name", "patient_name", "contact", "username")
-_ALL_CUES = (*_CUE_WORDS, *_LATIN_CUES, '"name"')
 
 #: Surnames in use, by 《中国姓氏》 frequency and 百家姓.
 _SINGLE = (

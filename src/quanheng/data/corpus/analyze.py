@@ -60,7 +60,7 @@ def analyzed(task: JSON) -> JSON:
 
 
 def analyze(task: Task) -> dict[str, Any]:
-    """Return {"documents", "broken", "columns", "judges", "attempt"} over a seeded sample of documents.
+    """Return {"documents", "broken_rows", "columns", "judges", "tried"} over a seeded sample of documents.
 
     columns: by name, numbers as quantiles and bins (decimal texts), texts as counts of the most frequent values.
     judges: what each drop or review of the recipe would take of the sample, with documents on both sides.
@@ -79,10 +79,10 @@ def analyze(task: Task) -> dict[str, Any]:
     tried = Expression(task.attempt, made.types) if task.attempt else None
     return {
         "documents": len(batch),
-        "broken": broken,
+        "broken_rows": broken,
         "columns": [_told(name, kind, batch) for name, kind in made.types.items() if name not in ("text", "url")],
         "judges": judges,
-        "attempt": _judged(tried, batch, task.seed) if tried else None,
+        "tried": _judged(tried, batch, task.seed) if tried else None,
     }
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from quanheng.data.corpus.croissant_context import CONTEXT
 from quanheng.kinds.base import Rate
 from quanheng.kinds.data import Corpus, CorpusV2, FunnelStep, RecipeV1, Source, Step
 from quanheng.kinds.drop_reasons import reason_name
@@ -263,43 +264,13 @@ def _step_text(step: Step) -> str:
     return f"{step.use} ({given})" if given else step.use
 
 
-#: The context of the Croissant 1.0 format specification, as printed there.
+#: Chinese first, and the words for what the card says of its data.
 _CONTEXT: dict[str, object] = {
+    **CONTEXT,
     "@language": "zh",
-    "@vocab": "https://schema.org/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
-    "conformsTo": "dct:conformsTo",
-    "cr": "http://mlcommons.org/croissant/",
-    "data": {"@id": "cr:data", "@type": "@json"},
     "dataBiases": "cr:dataBiases",
     "dataCollection": "cr:dataCollection",
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "dct": "http://purl.org/dc/terms/",
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "fileProperty": "cr:fileProperty",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
     "personalSensitiveInformation": "cr:personalSensitiveInformation",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
 }
 _FIELDS = (
     ("id", "Source, file and row that the document was read from.", False),

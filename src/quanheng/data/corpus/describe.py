@@ -8,7 +8,7 @@ from typing import Any
 
 from quanheng.data.corpus.operator import Asset, CorpusStep, Editor, Operator, Tagger, operators
 from quanheng.data.corpus.recipe import plan
-from quanheng.kinds.data import Recipe
+from quanheng.kinds.data import Recipe, Step
 from quanheng.kinds.drop_reasons import reason_name
 from quanheng.store import sha256_digest
 
@@ -42,25 +42,24 @@ def describe_plan(recipe: Recipe) -> dict[str, Any]:
     absent = {role: Asset(sha256_digest(role.encode()), io.BytesIO) for role in sorted(wanted)}
     made = plan(recipe, absent)
     ready = {step.place: step for part in made.segments for step in (*part.steps, part.corpus) if step}
-    rows = []
-    for place, step in enumerate(recipe.steps):
-        operator = ready[place].operator
-        name = reason_name(step.reason or "")
-        rows.append(
-            {
-                "step": place + 1,
-                "use": step.use,
-                "params": operator.params.model_dump(mode="json") if operator else {},
-                "columns": dict(_gives(type(operator))) if operator else {},
-                "needs": list(operator.assets) if operator else [],
-                "optional": step.optional,
-                "drop": step.drop,
-                "review": step.review,
-                "reason": {"word": step.reason, "en": name.en, "zh": name.zh} if step.reason else None,
-                "needs_all": isinstance(operator, CorpusStep),
-            }
-        )
-    return {"name": recipe.name, "title": recipe.title.model_dump(), "labels": list(recipe.labels), "steps": rows}
+    steps = [_step(place, step, ready[place].operator) for place, step in enumerate(recipe.steps)]
+    return {"name": recipe.name, "title": recipe.title.model_dump(), "labels": list(recipe.labels), "steps": steps}
+
+
+def _step(place: int, step: Step, operator: Operator | None) -> dict[str, Any]:
+    name = reason_name(step.reason or "")
+    return {
+        "step": place + 1,
+        "use": step.use,
+        "params": operator.params.model_dump(mode="json") if operator else {},
+        "columns": dict(_gives(type(operator))) if operator else {},
+        "needs": list(operator.assets) if operator else [],
+        "optional": step.optional,
+        "drop": step.drop,
+        "review": step.review,
+        "reason": {"word": step.reason, "en": name.en, "zh": name.zh} if step.reason else None,
+        "needs_all": isinstance(operator, CorpusStep),
+    }
 
 
 def _kind(cls: type[Operator]) -> str:

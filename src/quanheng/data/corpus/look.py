@@ -352,7 +352,7 @@ def sampled(task: Any) -> Any:
 def _sampled(task: Any) -> dict[str, Any]:
     titles, open_layer = _files(task)
     seed, n, source = task["seed"], task["n"], task["source"]
-    with _readable():
+    with readable():
         if task["dropped"]:
             drawn = draw_decided(titles, open_layer, seed=seed, n=n, source=source, reason=task["reason"])
             return {"population": drawn.population, "rows": [row._asdict() for row in drawn.rows]}
@@ -363,14 +363,14 @@ def _sampled(task: Any) -> dict[str, Any]:
 def opened(task: Any) -> Any:
     """Return the document in row task["index"] as plain data."""
     titles, open_layer = _files(task)
-    with _readable():
+    with readable():
         return asdict(document(titles, open_layer, task["index"]))
 
 
 def measured(task: Any) -> Any:
     """Return `lengths` as plain data."""
     titles, open_layer = _files(task)
-    with _readable():
+    with readable():
         found = lengths(titles, open_layer)
     return {
         "documents": found.documents,
@@ -410,7 +410,7 @@ def _files(task: Any) -> tuple[list[str], Open]:
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def readable() -> Iterator[None]:
     """Turn what pyarrow says of a broken or strange file into an Invalid."""
     import pyarrow as pa
 

@@ -18,7 +18,7 @@ from quanheng.data.corpus.shards import DECISION_COLUMNS, PARQUET, ShardWriter, 
 from quanheng.errors import Invalid, NotFound
 from quanheng.kinds.base import Model
 from quanheng.kinds.data import Corpus, CorpusV2, FunnelStep, Shard, Source, SourceShare, Totals
-from quanheng.store import Layer, LocalObjects, canonical_json
+from quanheng.store import Layer, LocalObjects
 from quanheng.text.normalise import shadow
 
 if TYPE_CHECKING:
@@ -354,10 +354,3 @@ def _told(
         stored = objects.put_bytes(text.encode("utf-8"))
         made.append(Layer(stored.digest, stored.size, media_type, title))
     return made
-
-
-def taken_digest(taken: Taken) -> str:
-    """Return a digest of the ids that went, in order."""
-    import hashlib
-
-    return "sha256:" + hashlib.sha256(canonical_json(sorted(taken.ids))).hexdigest()

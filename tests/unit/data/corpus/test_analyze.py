@@ -30,7 +30,7 @@ def task(make_source: MakeSource, objects: LocalObjects, **rest: Any) -> Task:
 
 def test_judges_take_what_a_build_drops(make_source: MakeSource, objects: LocalObjects) -> None:
     found = analyze(task(make_source, objects))
-    assert found["documents"] == len(TEXTS) and found["broken"] == 0
+    assert found["documents"] == len(TEXTS) and found["broken_rows"] == 0
     taken = {judge["reason"]: (judge["k"], judge["n"]) for judge in found["judges"]}
     source = make_source({"a.txt": "\n".join(TEXTS).encode()}, document="line")
     model = build([source], shipped_recipe("web-zh"), objects, MemoryCache(), lambda a, b: None, run_here).model
@@ -54,7 +54,7 @@ def test_columns_are_told_by_quantiles_and_bins(make_source: MakeSource, objects
 
 
 def test_a_condition_is_tried_and_a_wrong_one_named(make_source: MakeSource, objects: LocalObjects) -> None:
-    tried = analyze(task(make_source, objects, attempt="characters > 24"))["attempt"]
+    tried = analyze(task(make_source, objects, attempt="characters > 24"))["tried"]
     assert tried["k"] == sum(len(text) > 24 for text in TEXTS) and tried["n"] == len(TEXTS)
     with pytest.raises(Invalid) as caught:
         analyze(task(make_source, objects, attempt="charaters > 24"))
