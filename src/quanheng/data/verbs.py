@@ -81,7 +81,7 @@ class SourceRegister(Input):
     version=2,
     permission="build",
     cache=True,
-    makes=("source/v1",),
+    makes=("source/v2",),
     help=(
         "Register text as a source, with origin, licence and collection record",
         "登记数据来源：出处、许可与采集记录",

@@ -119,7 +119,7 @@ class Reading(Model):
 class Source(Kind):
     """Text as it was given, with origin, licence and collection record. One layer per file."""
 
-    kind: ClassVar[str] = "source/v1"
+    kind: ClassVar[str] = "source/v2"
     title: Title
     modality: Literal["text"] = "text"
     language: Language = "zh"
@@ -138,6 +138,13 @@ class Source(Kind):
         if not packed and self.counts.bytes != sum(file.size for file in self.files):
             raise ValueError("counts.bytes is not the sum of the file sizes")
         return self
+
+
+@register_kind
+class SourceV1(Source):
+    """A source of the first engine, whose reading named no address, no several fields, and nothing of pages."""
+
+    kind: ClassVar[str] = "source/v1"
 
 
 class RecipeV1(Model):

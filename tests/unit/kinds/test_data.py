@@ -73,6 +73,7 @@ def test_packs_need_not_add_up_to_the_bytes_of_files() -> None:
 def test_no_kind_of_data_holds_a_float() -> None:
     for name in (
         "source/v1",
+        "source/v2",
         "corpus/v1",
         "corpus/v2",
         "lexicon/v2",
@@ -177,3 +178,8 @@ def test_a_lexicon_counts_its_terms_by_known_risks() -> None:
     assert parse(LexiconTerm, {"term": "诈骗", "risk": "A.1.h"}).mode == "review"
     with pytest.raises(ValidationError):
         parse(LexiconTerm, {"term": "", "risk": "A.1.h"})
+
+
+def test_a_source_of_the_first_engine_is_read_as_a_source() -> None:
+    old = kind_model("source/v1").model_validate_json(json.dumps(source()))
+    assert isinstance(old, Source) and old.kind == "source/v1" and old.reading.url_field is None
