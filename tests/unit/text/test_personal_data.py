@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quanheng.text import personal_data as module
+from quanheng.text._context import is_called_serial
 from quanheng.text.personal_data import LABELS, Span, find, mask, may_hold
 
 from .numbers import MAKERS, mobile, resident_id
@@ -157,7 +158,11 @@ def test_spans_are_ordered_and_masking_keeps_the_rest(text: str) -> None:
 
 
 @given(
-    st.randoms(use_true_random=False), st.text(st.characters(min_codepoint=0x3041, max_codepoint=0x9FFF), max_size=10)
+    st.randoms(use_true_random=False),
+    # A word that says what the number is would speak against a telephone: those have a test of their own.
+    st.text(st.characters(min_codepoint=0x3041, max_codepoint=0x9FFF), max_size=10).filter(
+        lambda han: not is_called_serial(f"{han}{han}", len(han), len(han))
+    ),
 )
 def test_a_number_between_han_or_kana_is_found(random: Random, han: str) -> None:
     number = resident_id(random)

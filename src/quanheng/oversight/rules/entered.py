@@ -69,9 +69,9 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         yield from _json_records(path, text)
         return
     table = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    if not {"id", "verdict"} <= set(table.fieldnames or ()):
-        _wrong(path, 1, "a CSV file needs the columns id and verdict", "CSV 须有 id 和 verdict 两列")
     try:
+        if not {"id", "verdict"} <= set(table.fieldnames or ()):
+            _wrong(path, 1, "a CSV file needs the columns id and verdict", "CSV 须有 id 和 verdict 两列")
         for record in table:
             if None in record:
                 _wrong(path, table.line_num, "the line has more fields than the head", "该行字段多于表头")

@@ -48,6 +48,7 @@ def test_jsonl(tmp_path: Path) -> None:
         ("id,verdict\na,\n", "has no verdict"),
         ("", "columns id and verdict"),
         (b"id,verdict\n\xff,pass\n", "not UTF-8 .byte 11."),
+        ('"', "not CSV"),
     ],
 )
 def test_wrong_files_name_the_line(tmp_path: Path, text: str | bytes, said: str) -> None:
