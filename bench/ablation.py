@@ -94,7 +94,7 @@ def run(seed: int, test: Sequence[str]) -> dict[str, float]:
             if sum(map(len, taken)) < CHARACTERS:
                 raise SystemExit(f"{label}: fewer than {CHARACTERS} characters")
             bits, characters = coded(train_ngram_model(taken, least=(1, 1, 1, 1)), test)
-            found[label] = bits / PER_BIT / characters
+            found[label] = sum(bits) / PER_BIT / sum(characters)
     return found
 
 
