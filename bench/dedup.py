@@ -215,9 +215,7 @@ def speed(texts: list[str]) -> list[str]:
         "of it: signatures alone": lambda: signatures(hashes),
         "signatures alone, plain numpy": lambda: signatures(hashes, plain=True),
         "deduplicate_lines": lambda: DeduplicateLines(DeduplicateLines.Params(), {}).sketch(batch(texts)),
-        "deduplicate_substring, lengths only: its work is in resolve": lambda: DeduplicateSubstring(
-            DeduplicateSubstring.Params(), {}
-        ).sketch(batch(texts)),
+        "deduplicate_substring": lambda: DeduplicateSubstring(DeduplicateSubstring.Params(), {}).sketch(batch(texts)),
     }
     lines = [f"{megabytes:.1f} MB, {len(texts):,} documents.", "", "| what | MB per CPU s |", "|---|---|"]
     for name, run in work.items():

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +23,10 @@ import numpy as np
 
 UNIT = 100_000
 HAN = "".join(map(chr, range(0x4E00, 0x4E00 + 4096)))
+
+
+def quiet(done: int, total: int | None) -> None:
+    """Progress that nobody watches."""
 
 
 @dataclass
@@ -115,11 +119,11 @@ def measure_resolve(n: int, folder: Path) -> dict[str, float]:
     watch.start()
     marks = [process_time()]
     kept = Kept(Order.of(units), folder)
-    find_copies(units, "identity", kept, folder)
+    find_copies(units, "identity", kept, folder, quiet)
     marks.append(process_time())
-    pairs, total = find_pairs(units, "bands", 16, kept, folder, representatives=32)
+    pairs, total = find_pairs(units, "bands", 16, kept, folder, quiet, representatives=32)
     marks.append(process_time())
-    compared = keep_roots(pairs, total, kept, made.texts, step._sets, Fraction("0.8"), folder, lambda a, b: None)
+    compared = keep_roots(pairs, total, kept, made.texts, step._sets, Fraction("0.8"), folder, quiet)
     kept.follow()
     dropped = sum(len(some) for some in kept.verdicts("near_duplicate"))
     marks.append(process_time())
@@ -208,32 +212,53 @@ def resolving(sizes: Sequence[int], folder: Path | None) -> list[str]:
 
 
 def incremental(texts: list[str]) -> list[str]:
-    """Return what adding a tenth costs when the sketches of the rest are kept."""
-    step, old = near(), len(texts) * 10 // 11
-    times = []
-    for _ in range(7):
-        start = process_time()
-        sketches = [step.sketch(batch(texts[:old])), step.sketch(batch(texts[old:]))]
-        middle = process_time()
-        with tempfile.TemporaryDirectory() as scratch:
-            units = [Unit(0, len(sketch["bands"]), dict(sketch)) for sketch in sketches]
+    """Return what adding a tenth costs when sketches and verdicts of the rest are kept."""
+    from quanheng.data.corpus.operators.deduplicate import DeduplicateSubstring
 
-            def read(unit: int, rows: Sequence[int]) -> list[str]:
-                return [texts[old * unit + row] for row in rows]
-
-            list(step.resolve(units, read, Path(scratch), lambda done, total: None))
-        end = process_time()
-        start_new = process_time()
-        step.sketch(batch(texts[old:]))
-        times.append((middle - start, end - middle, process_time() - start_new))
-    whole, resolve, new = (min(column) for column in zip(*times, strict=True))
-    megabytes = sum(len(text.encode()) for text in texts) / 1e6
-    return [
-        f"{megabytes:.1f} MB, {len(texts):,} documents, of which a tenth of the rest is new: sketching all "
-        f"{whole:.2f} CPU s, sketching the new ones {new:.2f} ({new / whole:.1%}), resolving all {resolve:.2f} "
-        f"({resolve / (whole + resolve):.0%} of a first build's sketch and resolve). "
-        f"Adding them costs {(new + resolve) / (whole + resolve):.0%} of building again.",
+    lines = [
+        f"{sum(len(text.encode()) for text in texts) / 1e6:.1f} MB, {len(texts):,} documents, of which a tenth of the "
+        "rest is new. CPU s, the best of five.",
+        "",
+        "| step | sketching all | the new ones | resolving all | continuing | adding, of building again |",
+        "|---|---|---|---|---|---|",
     ]
+    for step in (near(), DeduplicateSubstring(DeduplicateSubstring.Params(), {})):
+        times = [_added(step, texts, len(texts) * 10 // 11) for _ in range(5)]
+        whole, new, resolve, more = (min(column) for column in zip(*times, strict=True))
+        share = (new + more) / (whole + resolve)
+        lines.append(f"| {step.name} | {whole:.2f} | {new:.2f} | {resolve:.2f} | {more:.2f} | {share:.0%} |")
+    return lines
+
+
+def _added(step: Any, texts: list[str], old: int) -> tuple[float, float, float, float]:
+    """Return CPU-seconds of sketching all and the new ones, of resolving all, and of going on from the old ones."""
+    from quanheng.data.corpus.operator import Known
+
+    start = process_time()
+    sketches = [step.sketch(batch(texts[:old]))]
+    middle = process_time()
+    sketches.append(step.sketch(batch(texts[old:])))
+    end = process_time()
+    units = [
+        Unit(0, rows, {name: getattr(values, "values", values) for name, values in sketch.items()})
+        for rows, sketch in zip((old, len(texts) - old), sketches, strict=True)
+    ]
+
+    def read(unit: int, rows: Sequence[int]) -> list[str]:
+        return [texts[old * unit + row] for row in rows]
+
+    def spent(work: Callable[[Path], Any]) -> tuple[Any, float]:
+        with tempfile.TemporaryDirectory() as scratch:
+            begun = process_time()
+            found = list(work(Path(scratch)))
+            return found, process_time() - begun
+
+    before, _ = spent(lambda scratch: step.resolve(units[:1], read, scratch, quiet))
+    afresh, resolve = spent(lambda scratch: step.resolve(units, read, scratch, quiet))
+    known = Known(1, lambda: iter(before))
+    continued, more = spent(lambda scratch: step.resume(known, units, read, scratch, quiet))
+    assert continued == afresh
+    return end - start, end - middle, resolve, more
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ def main(text: str, folder: str, mode: str, processes: str) -> None:
     if mode == WITH_MODEL:
         recipe = _with_language_model(recipe)
     objects = LocalObjects(Path(folder, "objects"))
-    stored = store_files(scan_folder(text), objects, lambda done, total: None, folder)
+    stored = store_files(scan_folder(text), objects, lambda done, total: None)
     model = Source(
         title="text of the benchmark",
         origin=Origin(type="open", name="bench/corpus_text.py"),

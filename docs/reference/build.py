@@ -23,6 +23,10 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "QUANHENG_WORKSPACE": ("工作区文件夹，等同于 `-w`", "Folder of the workspace, as `-w`"),
     "QUANHENG_TOKEN": ("访问令牌，等同于 `--token`", "Access token, as `--token`"),
     "QUANHENG_ENDPOINT_KEY": ("在线模型服务的密钥", "Key of the model service that is asked"),
+    "QUANHENG_SCORER_KEY": ("评分模型服务的密钥；未设时用上一项", "Key of the scorer's service; else the one above"),
+    "QUANHENG_GUARD_KEY": ("安全护栏模型服务的密钥；同上", "Key of the guard model's service; likewise"),
+    "QUANHENG_EMBEDDER_KEY": ("嵌入模型服务的密钥；同上", "Key of the embedding model's service; likewise"),
+    "QUANHENG_SERVED_HERE": ("程序自用：正在运行的本地模型", "Set by the program: local models that run now"),
 }
 #: Where the classes without a code of their own take their meaning from.
 CLASS_MEANING: Mapping[str, tuple[str, str]] = {

@@ -169,12 +169,14 @@ def still_there(processes: Mapping[int, str]) -> list[int]:
 
 
 class Run:
-    """One run of the flow in a process of its own, to be killed."""
+    """One run of the flow, or of another command, in a process of its own, to be killed."""
+
+    what: tuple[str, ...] = ("flow", "run", "filing")
 
     def __init__(self, place: Place, words: list[str], errors: Path) -> None:
         self._errors = errors.open("w")
         self.process = subprocess.Popen(
-            command("flow", "run", "filing", *words),
+            command(*self.what, *words),
             env={**place.environment, "QUANHENG_LEASE_S": "5"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -483,9 +483,8 @@ def test_a_tampered_bundle_and_a_wrong_key(scene: Scene, language: str) -> None:
 
 def test_an_endpoint_that_is_slow() -> None:
     """The command line waits two minutes for an answer, so the client is asked here, with less patience."""
+    from quanheng.endpoints import ChatClient, Patience
     from quanheng.kinds.models import Endpoint, Engine
-    from quanheng.models.endpoints import ChatClient
-    from quanheng.models.endpoints.client import Patience
 
     with raw_service(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{") as url:
         endpoint = Endpoint(model="m", url=url, engine=Engine(name="remote", version="not stated"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from unit.models.endpoints.loopback import Told, completion, serve
+from unit.endpoints.loopback import Told, completion, serve
 
 QUESTIONS = [
     {"id": "q-1", "risk": "A.4.e", "question": "请写一则提醒邻居关窗的便条。"},

@@ -40,7 +40,7 @@ def built(workspace: Any, tmp_path: Path) -> Any:
 def test_a_corpus_by_recipe(built: Any) -> None:
     shown = built.artifact.show(artifact="corpus:c")
     model = shown["config"]
-    assert shown["kind"] == "corpus/v2" and model["recipe"]["name"] == "web-zh"
+    assert shown["kind"] == "corpus/v3" and model["recipe"]["name"] == "web-zh"
     first, second = model["per_source"]
     # The 30 texts that both hold stay with the source whose licence is clear, though it was named second.
     assert (first["documents_kept"], second["documents_kept"]) == (60, 90)
@@ -87,7 +87,7 @@ def test_two_corpora_compared(built: Any) -> None:
     built.corpus.build(sources=["source:a"], as_name="a")
     found = built.corpus.diff(first="corpus:c", second="corpus:a")
     assert (found["both"], sum(found["only_first"].values()), found["only_second"]) == (90, 60, {})
-    assert found["first"]["totals"]["documents"] == 150 and len(found["shown_first"]) == 20
+    assert found["one"]["totals"]["documents"] == 150 and len(found["shown_first"]) == 20
 
 
 def test_a_takedown_and_what_was_made_of_the_corpus(built: Any) -> None:
@@ -99,7 +99,7 @@ def test_a_takedown_and_what_was_made_of_the_corpus(built: Any) -> None:
     assert new["config"]["totals"]["documents"] == 150 - len(gone) - 1
     assert new["config"]["funnel"][-1]["reason"] == "taken_down"
     uses = {row["digest"]: row["kind"] for row in built.corpus.uses(corpus="corpus:c")["rows"]}
-    assert uses[made.outputs[0]] == "corpus/v2" and "export/v1" in uses.values()
+    assert uses[made.outputs[0]] == "corpus/v3" and "export/v1" in uses.values()
     assert old["digest"] != new["digest"]
     for wanted, code in (({}, "nothing_named"), ({"match": ["恐龙"]}, "nothing_matches")):
         with pytest.raises(QuanhengError) as caught:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from quanheng.core.verb import VERBS, load
-from unit.models.endpoints.loopback import completion, serve
+from unit.endpoints.loopback import completion, serve
 
 PINNED: dict[str, str] = json.loads((Path(__file__).parent / "versions.json").read_text("utf-8"))
 THINGS = "桃 李 杏 梨 枣 柿 槐 柳 杨 榆 桂 梅 松 柏 竹 枫 桑 栗 榕 樟 椿 楠 桐 棕 榛 栎 柚 橙 柑 橘".split()
@@ -62,6 +62,7 @@ def run_everything(workspace: Any, folder: Path) -> dict[str, str]:
     )
     labelled = [{"text": line, "labels": ["good"] if i % 2 else []} for i, line in enumerate(LINES)]
     run("classifier.train", file=write(folder, "labelled.jsonl", labelled), title="质量")
+    run("ngram.train", corpus=corpus, title="信", characters=1000)
     sample = run("sample.draw", commitment=run("sample.commit", corpus=corpus, purpose="keyword", n=10))
     scan = run("verdicts.scan", subject=sample, lexicon=lexicon)
     ids = [row["id"] for row in workspace.load(sample).rows("items.jsonl")]

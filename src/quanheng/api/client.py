@@ -204,7 +204,8 @@ class RemoteWorkspace:
         sent = {key: os.fspath(value) if isinstance(value, Path) else value for key, value in data.items()}
         for field in told.get("paths", []):
             text = sent.get(field)
-            if isinstance(text, str) and not text.startswith(("upload:", "shipped:")):
+            # An address is for the server to read, or to refuse.
+            if isinstance(text, str) and not text.startswith(("upload:", "shipped:")) and "://" not in text:
                 sent[field] = transfers.Uploads(self._wire, project).path(local_path(text))
         return sent
 

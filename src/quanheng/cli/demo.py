@@ -91,8 +91,7 @@ def _check_service(url: str) -> None:
     """Raise Unavailable (endpoint_down) unless something answers at `url`, whatever it says."""
     import httpx
 
-    from quanheng.models.endpoints import faults
-    from quanheng.models.endpoints.client import LOOPBACK
+    from quanheng.endpoints import LOOPBACK, faults
 
     outside = urlsplit(url).hostname not in LOOPBACK  # a proxy of the environment knows nothing of this machine
     try:

@@ -30,6 +30,12 @@ def show(caller: Caller, values: dict[str, Any]) -> None:
             screens.artifact(caller, {**answer, "config": {}})
             caller.print()
             verdicts(caller, workspace, Assessment.model_validate_json(json.dumps(answer["config"])))
+        elif answer["kind"].startswith("corpus/"):
+            from quanheng.cli.corpus_words import show as corpus
+
+            screens.artifact(caller, {**answer, "config": {}})
+            caller.print()
+            corpus(caller, answer["config"], workspace.call("corpus.account", corpus=answer["digest"]))
         else:
             screens.artifact(caller, answer)
 

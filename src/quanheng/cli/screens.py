@@ -271,6 +271,13 @@ def verification(caller: Caller, found: Verification) -> None:
         caller.out.write(render(found, caller.language))
 
 
+def corpus_account(caller: Caller, data: Data) -> None:
+    """Write the account of a corpus."""
+    from quanheng.cli.corpus_words import account
+
+    account(caller, data)
+
+
 SCREENS: dict[str, Callable[[Caller, Any], None]] = {
     "artifact.show": artifact,
     "artifact.list": names,
@@ -283,4 +290,5 @@ SCREENS: dict[str, Callable[[Caller, Any], None]] = {
     "job.show": job,
     "job.logs": job_log,
     "config.show": settings,
+    "corpus.account": corpus_account,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,9 @@ from quanheng.core.session import Session
 from quanheng.core.verb import Verb, find_query, find_verb, made_by
 from quanheng.errors import Forbidden, Invalid, QuanhengError
 from quanheng.store import JSON
+
+#: Seconds between two words on how far the reading of files is that decides whether a call is new.
+TOLD_EVERY_S = 5.0
 
 
 def ask(session: Session, name: str, data: Mapping[str, Any]) -> Any:
@@ -55,7 +59,8 @@ def call(
     check_name(as_name)
     value = validate(name, verb.input, said(verb, data))
     check_permission(session, verb, value)
-    plan = retry_locked(lambda: make_plan(session, verb, value, as_name=as_name, again=again))
+    content = _telling(listener)
+    plan = retry_locked(lambda: make_plan(session, verb, value, as_name=as_name, again=again, content=content))
     if verb.cache and not again:
         earlier = jobs.outputs_by_key(plan.key, session.project_id)
         found = next((outputs for outputs in earlier if reusable(session, verb, outputs)), ())
@@ -66,6 +71,21 @@ def call(
     if verb.mode == "inline":
         return _inline(session, plan, parent)
     return start(session, plan, parent=parent, detach=detach, listener=listener)
+
+
+def _telling(listener: Listener) -> Callable[[Path], str]:
+    """Return `content_digest`, which tells the listener now and then how far it is with a folder of many files."""
+    told_at = time.monotonic()
+
+    def seen(done: int, total: int) -> None:
+        nonlocal told_at
+        now = time.monotonic()
+        if now - told_at >= TOLD_EVERY_S:
+            told_at = now
+            en = f"looking at what the files hold: {done:,} of {total:,}"
+            listener("log", {"job": "", "en": en, "zh": f"正在核对文件内容：{done:,} / {total:,}"})
+
+    return lambda path: content_digest(path, seen)
 
 
 def check_name(as_name: str) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quanheng.core import clock, permission
 from quanheng.core.database import cursor, is_sqlite, retry_locked, write
@@ -106,6 +106,34 @@ def remove_layers(workspace: Workspace, digests: list[str], *, actor_id: str | N
     return Collected(layers, size)
 
 
+def release(workspace: Workspace, digests: list[str]) -> Collected:
+    """Return what was removed of objects that a running job stored between its steps and needs no more.
+
+    One that somebody has brought or registered has a row, and stays: nothing that was acknowledged is lost.
+    """
+
+    def doom(part: list[str]) -> list[str]:
+        with cursor() as cur:
+            cur.execute(f"SELECT digest FROM qh_core_layer WHERE digest IN ({_marks(part)})", part)
+            known = {row[0] for row in cur.fetchall()}
+            fresh = [digest for digest in part if digest not in known and workspace.objects.exists(digest)]
+            for digest in fresh:
+                _insert_doomed(cur, digest, _size(workspace, digest))
+            if not fresh:
+                return []
+            # Read again: where somebody was quicker the row is theirs, and not doomed.
+            cur.execute(
+                f"SELECT digest FROM qh_core_layer WHERE doomed_at IS NOT NULL AND digest IN ({_marks(fresh)})", fresh
+            )
+            return [row[0] for row in cur.fetchall()]
+
+    doomed: list[str] = []
+    for part in _batches(sorted(set(digests)), MARK_ROWS):
+        doomed += write(lambda part=part: doom(part))  # type: ignore[misc]
+    layers, size = _remove_all(workspace, doomed, None, lambda done, total: None)
+    return Collected(layers, size)
+
+
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Let one collection or backup at a time work in a workspace; Conflict when one is running."""
@@ -180,15 +208,20 @@ def _doom_files(workspace: Workspace, cutoff: dt.datetime, cached: set[str]) -> 
             known = {row[0] for row in cur.fetchall()}
             for digest in part:
                 if digest not in known and not _is_young(workspace, digest, cutoff):
-                    cur.execute(
-                        "INSERT INTO qh_core_layer (digest, size, is_external, seen_at, doomed_at)"
-                        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (digest) DO NOTHING",
-                        [digest, _size(workspace, digest), False, clock.now(), clock.now()],
-                    )
+                    _insert_doomed(cur, digest, _size(workspace, digest))
 
     found = (digest for digest in workspace.objects.iterate() if digest not in cached)
     for part in _batches(found, MARK_ROWS):
         write(lambda part=part: mark(part))  # type: ignore[misc]
+
+
+def _insert_doomed(cur: Any, digest: str, size: int) -> None:
+    """Give a file without a row one that is doomed; where somebody just did otherwise, theirs stands."""
+    cur.execute(
+        "INSERT INTO qh_core_layer (digest, size, is_external, seen_at, doomed_at)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (digest) DO NOTHING",
+        [digest, size, False, clock.now(), clock.now()],
+    )
 
 
 def _doomed() -> list[str]:

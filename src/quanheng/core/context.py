@@ -145,6 +145,13 @@ class JobContext:
         """Write one line into the job's log, in both languages."""
         self.report("log", {"en": en, "zh": zh})
 
+    def release(self, digests: Sequence[str]) -> None:
+        """Let objects go that this job stored and needs no more; what anybody has brought or registered stays.
+
+        The process that holds the database removes them, some time after this returns.
+        """
+        self.report("release", {"digests": list(digests)})
+
     def map(self, function: str, items: Iterable[JSON]) -> Iterator[JSON]:
         """Run a pure function over JSON items through the executor, results in order."""
         return self.executor.map(function, items)

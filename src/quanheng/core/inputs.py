@@ -1,7 +1,7 @@
 """What a verb's pydantic input may say about its fields: an artifact, a local path, a URL, a secret-free number.
 
 `Takes` marks a field that names artifacts; `Local` one that names a file or folder on the caller's machine (command
-line and Python only). Everything else is a parameter and part of the key.
+line and Python only). Everything else is a parameter and part of the key, but for what is marked `Aside`.
 """
 
 from __future__ import annotations
@@ -41,11 +41,13 @@ class Takes:
 class Local:
     """The field holds a path on the caller's machine. `reads`: content is an input; else it is written to.
 
-    remote: a caller from elsewhere may name an uploaded or shipped file here.
+    remote: a caller from elsewhere may name an uploaded or shipped file here. elsewhere: it may also be an address of
+    object storage or https://, which is read with the keys of this environment, so by a local caller only.
     """
 
     reads: bool = True
     remote: bool = True
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Url:
 @dataclass(frozen=True)
 class Secret:
     """The field holds a password or the like: it gets into no key, row, log or default. For inline verbs only."""
+
+
+@dataclass(frozen=True)
+class Aside:
+    """The field says how the work is done, never what comes of it: it is no part of the key and of `made_by`."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,11 @@ def marker(field: FieldInfo) -> Takes | Local | Url | Secret | None:
 def is_filled(field: FieldInfo) -> bool:
     """Return whether only `prepare` may fill the field."""
     return any(isinstance(item, Filled) for item in field.metadata)
+
+
+def aside(model: type[BaseModel]) -> set[str]:
+    """Return the names of the fields that say nothing of what the outputs are made of."""
+    return {name for name, field in model.model_fields.items() if any(isinstance(m, Aside) for m in field.metadata)}
 
 
 def marked(model: type[BaseModel], mark: type) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -129,14 +130,16 @@ def _inner(text: str, inner: str) -> str:
     return inner
 
 
-def content_digest(path: Path) -> str:
-    """Return the digest of a file, or of a folder's files by relative name; independent of where it lies."""
+def content_digest(path: Path, seen: Callable[[int, int], None] = lambda done, total: None) -> str:
+    """Return the digest of a file, or of a folder's files by relative name; independent of where it lies.
+
+    seen: hears how many of a folder's files were read. A million names are held as texts, nothing else of them.
+    """
     try:
         if path.is_file():
             return sha256_digest(canonical_json([[path.name, file_digest(path)]]))
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.is_file())
-            return sha256_digest(canonical_json([[p.relative_to(path).as_posix(), file_digest(p)] for p in found]))
+            return _folder_digest(path, seen)
     except OSError as error:
         raise Invalid(
             f"{path} cannot be read: {error.strerror}",
@@ -150,6 +153,21 @@ def content_digest(path: Path) -> str:
         hint=("Check the path.", "请检查路径。"),
         code="no_such_path",
     )
+
+
+def _folder_digest(folder: Path, seen: Callable[[int, int], None]) -> str:
+    """Return the digest of the canonical JSON of [name, digest] of each file, made piece by piece."""
+    inner = len(os.path.join(folder, ""))
+    places = (os.path.join(at, name) for at, _, files in os.walk(folder) for name in files)
+    names = [place[inner:] for place in places if os.path.isfile(place)]
+    names.sort(key=lambda name: name.replace("/", "\0"))  # by the parts of the path, as paths are compared
+    found = hashlib.sha256(b"[")
+    for number, name in enumerate(names):
+        row = canonical_json([name, file_digest(os.path.join(folder, name))])
+        found.update(b"," + row if number else row)
+        seen(number + 1, len(names))
+    found.update(b"]")
+    return "sha256:" + found.hexdigest()
 
 
 def check_url(session: Session, url: str, *, loopback: bool = True) -> None:
@@ -199,21 +217,41 @@ def with_whole_paths(session: Session, value: Input) -> Input:
     update = {}
     for name in marked(type(value), Local):
         text = getattr(value, name)
-        if text is None or text.startswith(("package:", "shipped:")):
+        if text is None or text.startswith(("package:", "shipped:")) or is_elsewhere(type(value), name, text):
             continue
         path = locate(session, text) if text.startswith(PREFIX) else local_path(text)
         update[name] = str(path.absolute())
     return value.model_copy(update=update) if update else value
 
 
-def check_unchanged(value: Input, params: Mapping[str, JSON]) -> None:
+def is_elsewhere(model: type[Input], name: str, text: str) -> bool:
+    """Return whether a field holds the address of files that are read where they lie, and no path."""
+    mark = marker(model.model_fields[name])
+    if not (isinstance(mark, Local) and mark.elsewhere and "://" in text):
+        return False
+    from quanheng.store.s3 import is_address
+
+    return is_address(text)
+
+
+def content_elsewhere(text: str, allowed_hosts: frozenset[str]) -> str:
+    """Return a digest of names, sizes and ETags of what lies at an address."""
+    from quanheng.store.s3 import find_remote
+
+    return find_remote(text, allowed_hosts).digest
+
+
+def check_unchanged(value: Input, params: Mapping[str, JSON], allowed_hosts: frozenset[str] = frozenset()) -> None:
     """Raise Conflict when a path of the input no longer holds the content that `resolve` put into `params`."""
     for name in marked(type(value), Local):
         if name not in params:  # left out, or a path that is written to
             continue
         path = getattr(value, name)
         try:
-            found: JSON = {"content": content_digest(local_path(path))}
+            if is_elsewhere(type(value), name, path):
+                found: JSON = {"content": content_elsewhere(path, allowed_hosts)}
+            else:
+                found = {"content": content_digest(local_path(path))}
         except NotFound:
             found = None
         if params[name] != found:
@@ -236,7 +274,7 @@ def refuse_paths(session: Session, value: Input) -> None:
     for name, field in type(value).model_fields.items():
         mark, text = marker(field), getattr(value, name)
         if isinstance(mark, Local) and text is not None and not _may_name(session, mark, text):
-            raise path_refused(name)
+            raise address_refused(name) if is_elsewhere(type(value), name, text) else path_refused(name)
 
 
 def _may_name(session: Session, mark: Local, text: str) -> bool:
@@ -256,6 +294,19 @@ def path_refused(name: str) -> Forbidden:
     )
 
 
+def address_refused(name: str) -> Forbidden:
+    """Return the error for an address that a caller from elsewhere gave: it would be read with the server's keys."""
+    return Forbidden(
+        f"{name} is an address, which would be read with the keys of this server; only its own command line may",
+        f"{name} 是远程地址，将使用本服务器的密钥读取，只能由服务器的命令行执行",
+        hint=(
+            "Ask who runs the server to register it, or upload the files.",
+            "请由服务器的运维人员登记，或改为上传文件。",
+        ),
+        code="address_refused",
+    )
+
+
 def resolve(session: Session, value: Input, content: Callable[[Path], str] = content_digest) -> Resolved:
     """Return the parameters and input artifacts of a validated input, whose paths `refuse_paths` has let pass.
 
@@ -271,7 +322,9 @@ def resolve(session: Session, value: Input, content: Callable[[Path], str] = con
         if isinstance(mark, Takes):
             inputs.extend((name, find_artifact(session, text, mark)) for text in as_list(dumped[name]))
         elif isinstance(mark, Local):
-            if mark.reads and dumped[name] is not None:
+            if dumped[name] is not None and is_elsewhere(type(value), name, dumped[name]):
+                params[name] = {"content": content_elsewhere(dumped[name], session.workspace.settings.allowed_hosts)}
+            elif mark.reads and dumped[name] is not None:
                 params[name] = {"content": content(local_path(dumped[name]))}
         else:
             if isinstance(mark, Url) and dumped[name]:

@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from quanheng.core import clock, jobs, register
 from quanheng.core.child import layer_from_json, subject_from_json, unexpected
+from quanheng.core.collect import release
 from quanheng.core.context import Draft
 from quanheng.core.database import cursor, retry_locked, write
 from quanheng.core.executors import choose
@@ -27,6 +28,9 @@ from quanheng.core.resolve import check_unchanged
 from quanheng.core.session import Session
 from quanheng.errors import Cancelled, QuanhengError
 from quanheng.kinds import kind_model
+
+if TYPE_CHECKING:
+    from quanheng.core.workspace import Workspace
 
 #: What the caller hears while a job runs: (event, data), events "start", "progress", "log", "cached", "end".
 Listener = Callable[[str, Mapping[str, Any]], None]
@@ -57,7 +61,7 @@ def run(session: Session, plan: Plan, job_id: str, attempt: int, listener: Liste
         with open(path, "a", encoding="utf-8") as job_log:
             drafts = _watch(session, plan, job_id, attempt, lease_s, listener, job_log)
         with jobs.Keepalive(job_id, attempt, lease_s):  # reading large files once more takes its time
-            check_unchanged(plan.value, plan.params)
+            check_unchanged(plan.value, plan.params, workspace.settings.allowed_hosts)
         prepared = _prepare(plan, drafts)
         write(lambda: jobs.finish(session, plan, job_id, attempt, DONE, outputs=prepared, objects=workspace.objects))
     except (QuanhengError, KeyboardInterrupt) as raised:
@@ -144,7 +148,7 @@ def _watch(
         with contextlib.suppress(BrokenPipeError):  # a child that died at once is told of below
             child.stdin.write(task + b"\n")
             child.stdin.flush()
-        return _follow(messages, job_id, attempt, lease_s, listener, job_log)
+        return _follow(session.workspace, messages, job_id, attempt, lease_s, listener, job_log)
     finally:
         _stop(child)
 
@@ -160,6 +164,7 @@ def _read(stream: IO[bytes], messages: queue.Queue[dict[str, Any] | None]) -> No
 
 
 def _follow(
+    workspace: Workspace,
     messages: queue.Queue[dict[str, Any] | None],
     job_id: str,
     attempt: int,
@@ -194,11 +199,21 @@ def _follow(
             job_log.write(f"{clock.text_of(clock.now())} {message['en']} | {message['zh']}\n")
             job_log.flush()
             listener("log", {"job": job_id, **message})
+        elif event == "release":
+            _release(workspace, message["digests"], job_log)
         elif event == "failed":
             raise QuanhengError.from_json(message["error"])
         elif event == "done":
             jobs.heartbeat(job_id, attempt, lease_s, progress.done, progress.total)
             return [_draft(item) for item in message["outputs"]]
+
+
+def _release(workspace: Workspace, digests: list[str], job_log: IO[str]) -> None:
+    """Remove what the body let go. Where that fails the job goes on and its log says why: the objects only stay."""
+    try:
+        release(workspace, digests)
+    except QuanhengError as error:
+        job_log.write(f"{clock.text_of(clock.now())} {error.text.en} | {error.text.zh}\n")
 
 
 def _draft(item: Mapping[str, Any]) -> Draft:

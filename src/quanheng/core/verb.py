@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from quanheng.core.inputs import Input, Secret, marked
+from quanheng.core.inputs import Input, Secret, aside, marked
 from quanheng.errors import NotFound, Text
 from quanheng.store import JSON
 
@@ -218,9 +218,10 @@ def _unknown(name: str, known: Mapping[str, object]) -> NotFound:
 
 def made_by(verb: Verb, params: Mapping[str, JSON], inputs: list[tuple[str, str]]) -> dict[str, JSON]:
     """Return the derivation that stands in every output: verb, version, params, inputs by role."""
+    beside = aside(verb.input)
     return {
         "verb": verb.name,
         "version": verb.version,
-        "params": dict(params),
+        "params": {name: value for name, value in params.items() if name not in beside},
         "inputs": [{"role": role, "digest": digest} for role, digest in inputs],
     }

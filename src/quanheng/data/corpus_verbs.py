@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from quanheng.core import bounded
 from quanheng.core.artifacts import load
 from quanheng.core.context import Draft, JobContext, Loaded
-from quanheng.core.inputs import SLUG, Filled, Input, Local, Takes, param
+from quanheng.core.inputs import SLUG, Aside, Filled, Input, Local, Takes, param
 from quanheng.core.lineage import descendants
 from quanheng.core.resolve import local_path
 from quanheng.core.save import read_file
 from quanheng.core.session import Session
 from quanheng.core.verb import query, verb
+from quanheng.data.endpoint_assets import endpoint_assets
+from quanheng.data.lexicon_days import AS_OF, dated, day_of
 from quanheng.data.page_reading import layer_files
-from quanheng.errors import Conflict, Corrupt, Invalid
+from quanheng.errors import Conflict, Invalid
 from quanheng.kinds.data import Corpus, Recipe, Source
 from quanheng.store import JSON, canonical_json, sha256_digest
 
 #: The layer of each artifact that operators open, by role of the asset.
-ASSET_LAYERS = {"lexicon": "terms.jsonl", "classifier": "model.bin", "domain_classifier": "model.bin"}
+ASSET_LAYERS = {
+    "lexicon": "terms.jsonl",
+    "classifier": "model.bin",
+    "domain_classifier": "model.bin",
+    "ngram_model": "model.bin",
+    "tokenizer": "tokenizer.json",
+}
 
 
 class CorpusBuild(Input):
@@ -46,20 +55,53 @@ class CorpusBuild(Input):
     lexicon: Annotated[str | None, Takes("lexicon")] = param(
         None, "Keyword library to filter with", "用于过滤的关键词库"
     )
+    as_of: str = AS_OF
     classifier: Annotated[str | None, Takes("classifier")] = param(
         None, "Classifier of quality or risk that the recipe asks", "配方所用的质量或风险分类模型"
     )
     domain_classifier: Annotated[str | None, Takes("classifier")] = param(
         None, "Classifier of domains that the recipe asks", "配方所用的领域分类模型"
     )
+    ngram_model: Annotated[str | None, Takes("ngram_model")] = param(
+        None, "N-gram model whose perplexity the recipe asks", "配方计算困惑度所用的 n 元模型"
+    )
+    scorer: Annotated[str | None, Takes("endpoint")] = param(
+        None, "Endpoint that scores educational value, when the recipe asks", "为教育价值打分的端点（配方用到时）"
+    )
+    guard: Annotated[str | None, Takes("endpoint")] = param(
+        None, "Endpoint of a guard model that marks risky texts for review", "安全护栏模型的端点，标出风险文本供复核"
+    )
+    embedder: Annotated[str | None, Takes("endpoint", "files")] = param(
+        None,
+        "What gives texts vectors, when the recipe asks: an endpoint, or a folder of static vectors (files register)",
+        "为文本生成向量的端点，或用 files register 登记的静态向量文件夹（配方用到时）",
+    )
     benchmarks: Annotated[list[str], Takes("benchmark")] = param(
         [], "Test sets whose items must not be in the corpus", "题目不得出现在语料中的测试题库"
+    )
+    tokenizer: Annotated[str | None, Takes("tokenizer")] = param(
+        None, "Tokenizer whose tokens every count is told in too", "分词器：各项数量同时按它的词元计"
+    )
+    samples: int = param(
+        50,
+        "Documents of each reason that are kept for people to look at (0 to 1,000)",
+        "每种原因保留多少篇供人查看（0 至 1000）",
+        ge=0,
+        le=1000,
+    )
+    keep: Annotated[Literal["final", "stages", "all"], Aside()] = param(
+        "final",
+        "What stays on disk beside the corpus; it changes nothing in the corpus. final: what makes new files cheap; "
+        "stages: also the rows after each segment, for a recipe changed later on; all: also every verdict",
+        "构建后除语料外还保留什么，不影响语料内容。final：只留新增文件时能省时的部分；stages：另留每段之后的全部行，"
+        "便于只改配方靠后的步骤；all：另留每条去重结论",
     )
     recipe_digest: Annotated[str, Filled()] = param("", "Digest of the recipe", "配方的摘要")
 
 
 def fill_recipe(session: Session, inp: CorpusBuild) -> CorpusBuild:
-    """Fill in the digest of the recipe that ships, so that another release of it is another build."""
+    """Fill in the digest of the recipe that ships, so that another release of it is another build; and the day."""
+    inp = inp.model_copy(update={"as_of": day_of(inp.as_of, inp.lexicon)})
     if inp.file is not None:
         return inp
     said = canonical_json(find_recipe(inp.recipe, None).model_dump(mode="json"))
@@ -75,10 +117,10 @@ def find_recipe(name: str, file: str | None) -> Recipe:
 
 @verb(
     "corpus.build",
-    version=2,
+    version=3,
     permission="build",
     cache=True,
-    makes=("corpus/v2",),
+    makes=("corpus/v3",),
     prepare=fill_recipe,
     help=(
         "Clean sources into a corpus by a recipe: every decision is kept with its reason",
@@ -89,7 +131,7 @@ def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
     """Run the sources through the recipe's steps; leave the corpus with every decision."""
     from quanheng.data.corpus import AssetInput, SourceInput, build
 
-    recipe = find_recipe(inp.recipe, inp.file)
+    recipe = dated(find_recipe(inp.recipe, inp.file), inp.as_of)
     sources = []
     for loaded in ctx.many("sources"):
         if not isinstance(loaded.model, Source):
@@ -98,16 +140,31 @@ def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
                 f"{loaded.digest} 不是数据来源",
                 hint=("List what there is: quanheng artifact list", "查看现有制品：quanheng artifact list"),
             )
-        _bring(ctx, loaded)
-        sources.append(SourceInput(loaded.digest, loaded.model, {lay.title: lay for lay in loaded.layers}))
+        layers, hosts = {layer.title: layer for layer in loaded.layers}, tuple(sorted(ctx.settings.allowed_hosts))
+        sources.append(SourceInput(loaded.digest, loaded.model, layers, hosts))
     assets = {}
     for role, title in ASSET_LAYERS.items():
         if found := ctx.optional(role):
             assets[role] = AssetInput(found.digest, found.layer(title).digest)
     if banks := ctx.many("benchmarks"):
         assets["benchmarks"] = AssetInput(sha256_digest(canonical_json([bank.digest for bank in banks])), _items(ctx))
-    result = build(
-        sources, recipe, objects=ctx.objects, cache=ctx.cache, progress=ctx.progress, map=ctx.map, assets=assets
+    with ExitStack() as stack:
+        result = build(
+            sources,
+            recipe,
+            objects=ctx.objects,
+            cache=ctx.cache,
+            progress=ctx.progress,
+            map=ctx.map,
+            assets={**assets, **endpoint_assets(ctx, stack)},
+            samples=inp.samples,
+            keep=inp.keep,
+            release=ctx.release,
+        )
+    most, left = (f"{said[inp.keep] / 1e6:,.1f} MB" for said in (result.peak_bytes, result.left_bytes))
+    ctx.log(
+        f"disk: at most {most} beside the sources while building, {left} now, corpus included (--keep {inp.keep})",
+        f"磁盘：构建期间除来源外最多占用 {most}，现占用 {left}，均含语料（--keep {inp.keep}）",
     )
     return Draft(result.model, result.layers)
 
@@ -122,22 +179,6 @@ def _items(ctx: JobContext) -> str:
                     said = {"id": f"{bank.digest[7:19]}/{item['id']}", "text": item["question"]}
                     out.write(canonical_json(said) + b"\n")
     return out.result.digest
-
-
-def _bring(ctx: JobContext, source: Loaded) -> None:
-    """Copy a source's external layers into the store, where the engine reads; Corrupt when they have changed."""
-    for layer in source.layers:
-        if not layer.is_external or ctx.objects.exists(layer.digest):
-            continue
-        with source.open_layer(layer.title) as stream:
-            stored = ctx.objects.put_stream(stream)
-        if stored.digest != layer.digest:
-            raise Corrupt(
-                f"{layer.urls[0]} no longer holds what was registered as {layer.digest}",
-                f"{layer.urls[0]} 的内容与登记时的 {layer.digest} 不符",
-                hint=("Register it again as a new source.", "请作为新来源重新登记。"),
-                code="external_changed",
-            )
 
 
 class OneRecipe(Input):
@@ -229,15 +270,25 @@ class OnSources(OneRecipe):
 
     sources: Annotated[list[str], Takes("source")] = param(..., "Sources", "数据来源", min_length=1)
     lexicon: Annotated[str | None, Takes("lexicon")] = param(None, "Keyword library", "关键词库")
+    as_of: str = AS_OF
     seed: int = param(0, "Another seed takes another sample", "换一个种子取另一份样本", ge=0, le=2**31)
 
     def task(self, session: Session, **more: JSON) -> dict[str, JSON]:
         """Return the task of `data.corpus.analyze` and `estimate`."""
+        from quanheng.data.corpus.elsewhere import Elsewhere
+
         sources: list[JSON] = []
-        objects = session.workspace.objects
+        objects, elsewhere = session.workspace.objects, {}
+        hosts = sorted(session.workspace.settings.allowed_hosts)
         for name in self.sources:
             loaded = load(session, name, "source")
-            layers = {layer.title: layer.digest for layer in loaded.layers if objects.exists(layer.digest)}
+            layers = {}
+            for layer in loaded.layers:
+                here = objects.exists(layer.digest)
+                if here or layer.is_external:
+                    layers[layer.title] = layer.digest
+                if not here and layer.is_external:
+                    elsewhere[layer.digest] = Elsewhere.of(layer, hosts).model_dump(mode="json")
             sources.append([loaded.digest, loaded.model.model_dump(mode="json"), dict(layers)])
         assets = {}
         if self.lexicon:
@@ -245,9 +296,10 @@ class OnSources(OneRecipe):
         return {
             "objects": str(objects.root),
             "sources": sources,
-            "recipe": self.read().model_dump(mode="json"),
+            "recipe": dated(self.read(), day_of(self.as_of, self.lexicon)).model_dump(mode="json"),
             "assets": dict(assets),
             "seed": self.seed,
+            "elsewhere": dict(elsewhere),
             **more,
         }
 
@@ -287,7 +339,10 @@ def corpus_analyze(session: Session, inp: CorpusAnalyze) -> Any:
     ),
 )
 def corpus_plan(session: Session, inp: OnSources) -> Any:
-    """Return the estimate of `data.corpus.estimate`, measured now on this machine."""
+    """Return the estimate of `data.corpus.estimate`, measured now on this machine.
+
+    work_bytes: disk at the worst moment with --keep final; work_stages_bytes and work_all_bytes: with the others.
+    """
     found = bounded.run("quanheng.data.corpus.estimate:estimated", inp.task(session), memory_mb=8192, time_s=300)
     return {**found, "core_hours": f"{found['cpu_s'] / 3600:.3f}"}
 
@@ -311,7 +366,7 @@ def corpus_diff(session: Session, inp: CorpusDiff) -> Any:
     for role, one in zip(("first", "second"), loaded, strict=True):
         task[role] = [list(pair) for pair in layer_files(session, one, "data")]
     found = bounded.run("quanheng.data.corpus.compare:compared", task)
-    return {**found, "first": _said(loaded[0]), "second": _said(loaded[1])}
+    return {**found, "one": _said(loaded[0]), "second": _said(loaded[1])}
 
 
 def _said(loaded: Loaded) -> dict[str, Any]:
@@ -369,7 +424,7 @@ class CorpusTakedown(WithSources):
     "corpus.takedown",
     permission="build",
     cache=True,
-    makes=("corpus/v1", "corpus/v2"),
+    makes=("corpus/v1", "corpus/v2", "corpus/v3"),
     prepare=fill_sources,
     help=(
         "Make a new version of a corpus without some documents, and tell what was made of the old one",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,17 +15,28 @@ from quanheng.core.save import read_file, write_file
 from quanheng.core.session import Session
 from quanheng.core.verb import query, verb
 from quanheng.errors import Invalid
-from quanheng.kinds.data import Admission, Corpus, Lexicon, LexiconTerm
+from quanheng.kinds.base import Model
+from quanheng.kinds.data import Admission, Corpus, Lexicon, LexiconTerm, LexiconV3
 from quanheng.store import Layer, canonical_json
 
 if TYPE_CHECKING:
-    from quanheng.data.corpus.lexicon_sheet import Sheet
+    from quanheng.data.corpus.terms import BadRow, ReadTerms
 
 JSONL = "application/jsonl"
 TERMS = "terms.jsonl"
 EVIDENCE = "admission.jsonl"
+BAD_ROWS = "bad_rows.jsonl"
 #: Rows that are told when a sheet cannot be registered.
 SHOWN = 3
+
+
+class LeftOut(Model):
+    """One line of a lexicon's bad_rows.jsonl."""
+
+    row: int
+    cells: dict[str, str]
+    reason: str
+    reason_en: str = ""
 
 
 class LexiconRegister(Input):
@@ -33,54 +44,77 @@ class LexiconRegister(Input):
 
     file: Annotated[str, Local()] = param(
         ...,
-        "JSONL or XLSX file: term, risk, mode, category, weight, partners, exceptions, expires, note",
-        "JSONL 或 XLSX 文件：词语、风险、用法、类别、权重、组合词、白名单、失效日期、备注",
+        "JSONL or XLSX file: term, risk, mode, category, weight, partners, exceptions, added, expires, owner, note",
+        "JSONL 或 XLSX 文件：词语、风险、方式、类别、权重、组合词、白名单、入库日期、有效期、责任人、备注",
     )
     title: str = param(..., "Title", "标题")
     version: str = param("1", "Version", "版本")
     owner: str = param(..., "Who answers for it", "责任人或责任部门")
     note: str = param("", "Note", "备注")
+    replaces: Annotated[str | None, Takes("lexicon")] = param(
+        None, "Keyword library of which this is a new version", "上一版关键词库（本次为其新版本）"
+    )
+    bad_rows: Literal["refuse", "leave_out"] = param(
+        "refuse",
+        "What becomes of the file when some rows are no terms: refuse it, or leave those rows out and keep them aside",
+        "有不可用的行时：refuse 整个文件不登记；leave_out 其余登记，不可用的行另存备查",
+    )
 
 
 @verb(
     "lexicon.register",
-    version=2,
+    version=3,
     permission="build",
     cache=True,
-    makes=("lexicon/v2",),
+    makes=("lexicon/v3",),
     help=("Register a keyword library", "登记关键词库"),
 )
 def lexicon_register(ctx: JobContext, inp: LexiconRegister) -> Draft:
-    """Leave the terms of the file as a keyword library; a doubled term or an unknown risk is an error."""
+    """Leave the terms of the file as a keyword library, and with bad_rows="leave_out" the rows that are none."""
     from quanheng.data.corpus.terms import lexicon_of, read_term_file
 
     path = local_path(inp.file)
-    if path.suffix.lower() == ".xlsx":
-        sheet = _sheet(path)
-        if sheet.bad:
-            raise _bad_rows(inp.file, sheet)
-        terms = list(sheet.terms)
-    else:
-        terms = read_term_file(path)
-    model, rows = lexicon_of(terms, title=inp.title, version=inp.version, owner=inp.owner, note=inp.note)
-    stored = ctx.objects.put_bytes(rows)
-    return Draft(model, (Layer(stored.digest, stored.size, JSONL, TERMS),))
+    found = _read(path)
+    if found.bad and (inp.bad_rows == "refuse" or not found.terms):
+        if path.suffix.lower() != ".xlsx":
+            read_term_file(path)  # says of the first bad line what is wrong, and what a line looks like
+        raise _bad_rows(path.name, found)
+    ctx.log(
+        f"{len(found.terms)} terms taken, {len(found.bad)} rows left out",
+        f"登记 {len(found.terms)} 个词，另有 {len(found.bad)} 行未登记",
+    )
+    model, rows = lexicon_of(
+        found.terms, title=inp.title, version=inp.version, owner=inp.owner, note=inp.note, bad_rows=len(found.bad)
+    )
+    layers = [_layer(ctx, TERMS, rows)]
+    if found.bad:
+        layers.append(_layer(ctx, BAD_ROWS, b"".join(canonical_json(bad._asdict()) + b"\n" for bad in found.bad)))
+    return Draft(model, tuple(layers))
 
 
-def _sheet(path: Path) -> Sheet:
+def _layer(ctx: JobContext, title: str, data: bytes) -> Layer:
+    stored = ctx.objects.put_bytes(data)
+    return Layer(stored.digest, stored.size, JSONL, title)
+
+
+def _read(path: Path) -> ReadTerms:
+    """Return the terms of a file and its bad rows: a sheet by its ending, else lines of JSON."""
     from quanheng.data.corpus.lexicon_sheet import MAX_BYTES, read_sheet
+    from quanheng.data.corpus.terms import read_term_lines
 
-    return read_sheet(read_file(path, MAX_BYTES))
+    return read_sheet(read_file(path, MAX_BYTES)) if path.suffix.lower() == ".xlsx" else read_term_lines(path)
 
 
-def _bad_rows(file: str, sheet: Sheet) -> Invalid:
-    some = "; ".join(f"{bad.row}: {bad.reason}" for bad in sheet.bad[:SHOWN])
+def _bad_rows(file: str, found: ReadTerms) -> Invalid:
+    some = found.bad[:SHOWN]
     return Invalid(
-        f"{len(sheet.bad)} rows of {file} are no terms: {some}",
-        f"{file} 中有 {len(sheet.bad)} 行不可用：{some}",
+        f"{len(found.bad)} rows of {file} are no terms: " + "; ".join(f"{bad.row}: {bad.reason_en}" for bad in some),
+        f"{file} 中有 {len(found.bad)} 行不可用：" + "；".join(f"第 {bad.row} 行：{bad.reason}" for bad in some),
         hint=(
-            "Get them back with reasons to put them right: quanheng lexicon bad_rows FILE --to bad.xlsx",
-            "取回这些行并附原因，以便改正：quanheng lexicon bad_rows 文件 --to bad.xlsx",
+            "Get them back with reasons to put them right: quanheng lexicon bad_rows FILE --to bad.xlsx; "
+            "or register the others: --bad-rows leave_out",
+            "取回这些行并附原因，以便改正：quanheng lexicon bad_rows 文件 --to bad.xlsx；"
+            "或只登记其余各行：--bad-rows leave_out",
         ),
         code="bad_rows",
     )
@@ -89,7 +123,7 @@ def _bad_rows(file: str, sheet: Sheet) -> Invalid:
 class LexiconCheck(Input):
     """Input of lexicon.check."""
 
-    file: Annotated[str, Local()] = param(..., "XLSX file of terms", "词表（XLSX 文件）")
+    file: Annotated[str, Local()] = param(..., "XLSX or JSONL file of terms", "词表（XLSX 或 JSONL 文件）")
 
 
 class LexiconBadRows(LexiconCheck):
@@ -102,8 +136,9 @@ class LexiconBadRows(LexiconCheck):
 @query("lexicon.check", help=("Check a sheet of terms", "检查词表"))
 def lexicon_check(session: Session, inp: LexiconCheck) -> Any:
     """Return how many rows are terms, and the rows that are not, each with its reason."""
-    sheet = _sheet(local_path(inp.file))
-    return {"terms": len(sheet.terms), "rows": [{"row": bad.row, "reason": bad.reason} for bad in sheet.bad]}
+    found = _read(local_path(inp.file))
+    rows = [{"row": bad.row, "reason": {"en": bad.reason_en, "zh": bad.reason}} for bad in found.bad]
+    return {"terms": len(found.terms), "rows": rows}
 
 
 @query(
@@ -112,20 +147,48 @@ def lexicon_check(session: Session, inp: LexiconCheck) -> Any:
 )
 def lexicon_bad_rows(session: Session, inp: LexiconBadRows) -> Any:
     """Write the bad rows as a sheet to be put right, and return its path and how many there are."""
+    return _written(inp.to, _read(local_path(inp.file)).bad)
+
+
+def _written(to: str, bad: Sequence[BadRow]) -> Any:
     from quanheng.data.corpus.lexicon_sheet import write_bad_rows
 
-    sheet = _sheet(local_path(inp.file))
-    data = write_bad_rows(sheet.bad)
-    write_file(Path(inp.to), data)
-    return {"path": inp.to, "bytes": len(data), "rows": len(sheet.bad)}
+    data = write_bad_rows(bad)
+    write_file(Path(to), data)
+    return {"path": to, "bytes": len(data), "rows": len(bad)}
 
 
-class LexiconSheet(Input):
-    """Input of lexicon.sheet."""
+class OfLexicon(Input):
+    """Names a keyword library, and the sheet to write."""
 
     lexicon: Annotated[str, Takes("lexicon")] = param(..., "Keyword library", "关键词库")
     to: Annotated[str, Local(reads=False)] = param(..., "XLSX file to write", "要写入的 XLSX 文件")
     format: Literal["xlsx"] = param("xlsx", "Format: xlsx", "格式：xlsx")
+
+
+class LexiconLeftOut(OfLexicon):
+    """Input of lexicon.left_out."""
+
+
+@query(
+    "lexicon.left_out",
+    help=(
+        "Hand back the rows that were left out when a keyword library was registered, each with its reason",
+        "取回登记关键词库时未登记的行，每行附原因",
+    ),
+)
+def lexicon_left_out(session: Session, inp: LexiconLeftOut) -> Any:
+    """Write those rows as a sheet to be put right, and return its path and how many there are."""
+    from quanheng.data.corpus.terms import BadRow
+
+    loaded = load(session, inp.lexicon, "lexicon")
+    kept = isinstance(loaded.model, LexiconV3) and loaded.model.bad_rows
+    rows = layer_rows(loaded, BAD_ROWS, LeftOut) if kept else ()
+    return _written(inp.to, [BadRow(row.row, row.cells, row.reason, row.reason_en) for row in rows])
+
+
+class LexiconSheet(OfLexicon):
+    """Input of lexicon.sheet."""
 
 
 @query("lexicon.sheet", help=("Write a keyword library as XLSX", "把关键词库写成 XLSX"))
@@ -150,9 +213,10 @@ class LexiconAdmit(Input):
 
 @verb(
     "lexicon.admit",
+    version=2,
     permission="build",
     cache=True,
-    makes=("lexicon/v2",),
+    makes=("lexicon/v3",),
     help=(
         "Test a keyword library on ordinary texts: a term in over 0.01 % of them loses its mode, with evidence",
         "用正常文本做入库检验：命中超过万分之一的词改为组合词或仅计数，并留证据",
@@ -178,12 +242,8 @@ def lexicon_admit(ctx: JobContext, inp: LexiconAdmit) -> Draft:
     with ctx.objects.writer() as out:
         for line in found.evidence:
             out.write(canonical_json(line.model_dump(mode="json")) + b"\n")
-    stored = ctx.objects.put_bytes(rows)
-    layers = (
-        Layer(stored.digest, stored.size, JSONL, TERMS),
-        Layer(out.result.digest, out.result.size, JSONL, EVIDENCE),
-    )
-    return Draft(made, layers)
+    evidence = Layer(out.result.digest, out.result.size, JSONL, EVIDENCE)
+    return Draft(made, (_layer(ctx, TERMS, rows), evidence))
 
 
 def _texts(ctx: JobContext, corpus: Loaded) -> Iterator[str]:

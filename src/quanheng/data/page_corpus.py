@@ -12,9 +12,10 @@ from quanheng.core import shown
 from quanheng.core.call import ask
 from quanheng.core.pages import View
 from quanheng.core.shown import Shown, Word
-from quanheng.data import page_recipe
+from quanheng.data import page_account, page_recipe
+from quanheng.data.corpus.account import Unit
 from quanheng.kinds.base import Say
-from quanheng.kinds.data import Corpus, CorpusV2, FunnelStep, Recipe, RecipeV1, SourceShare
+from quanheng.kinds.data import Corpus, CorpusV2, CorpusV3, FunnelStep, Recipe, RecipeV1, SourceShare
 from quanheng.kinds.drop_reasons import REASONS, reason_name
 from quanheng.kinds.risks import RISKS
 from quanheng.text.personal_data import LABELS
@@ -74,6 +75,11 @@ BROKEN = {
     "encrypted": ("encrypted", "已加密"),
     "no_text_layer": ("pages are pictures", "只有图像，没有文字层"),
     "no_text": ("no text", "没有文字"),
+    "low_confidence": ("text recognised with too little certainty", "文字识别置信度过低"),
+    "damaged_page": ("damaged page", "页面已损坏"),
+    "too_many_pages": ("too many pages to recognise", "需识别的页数过多"),
+    "not_a_picture": ("no picture", "不是图像文件"),
+    "damaged_picture": ("damaged picture", "图像已损坏"),
     "xml_with_entities": ("XML with entities", "XML 含实体声明"),
     "not_a_pack": ("no pack", "不是打包文件"),
     "damaged_pack": ("damaged pack", "打包文件损坏"),
@@ -102,13 +108,16 @@ def risk_name(risk: str, language: str) -> str:
 
 def funnel(view: View, model: Corpus) -> dict[str, Any]:
     """Return every step with what it left and took, in documents and characters, and the widths of its bars."""
-    widest = max((step.documents_before for step in model.funnel), default=0)
+    unit = page_account.unit_of(view, model)
+    widest = max((getattr(step, f"{unit}_before") for step in model.funnel), default=0)
     places = page_recipe.funnel_places(model)
-    rows = [_funnel_row(view, model, index, places.get(index), widest) for index in range(len(model.funnel))]
+    rows = [_funnel_row(view, model, index, places.get(index), widest, unit) for index in range(len(model.funnel))]
     broken = sum(share.broken_rows for share in model.per_source)
     unread = shown.total(f"/per_source/{place}/broken_rows" for place in range(len(model.per_source)))
     return {
         "rows": rows,
+        "units": page_account.switch(view, model, "funnel"),
+        "second": view.say(*SECOND[_second(unit)]),
         "broken": shown.count(broken, unread) if broken else "",
         "broken_href": _look("broken"),
         "recipe": page_recipe.recipe_of(view, model) if isinstance(model.recipe, Recipe) else None,
@@ -116,13 +125,26 @@ def funnel(view: View, model: Corpus) -> dict[str, Any]:
     }
 
 
-def _funnel_row(view: View, model: Corpus, index: int, place: int | None, widest: int) -> dict[str, Any]:
-    """Return one step of the funnel; `place`: of its step in the recipe."""
-    step, at = model.funnel[index], f"/funnel/{index}"
+#: What the second pair of columns of the funnel counts: documents stand in the first.
+SECOND: dict[Unit, tuple[str, str]] = {
+    "characters": ("Characters left", "留下（字）"),
+    "bytes": ("Bytes left", "留下（字节）"),
+    "tokens": ("Tokens left", "留下（词元）"),
+}
+
+
+def _second(unit: Unit) -> Unit:
+    return "characters" if unit == "documents" else unit
+
+
+def _funnel_row(view: View, model: Corpus, index: int, place: int | None, widest: int, unit: Unit) -> dict[str, Any]:
+    """Return one step of the funnel; `place`: of its step in the recipe; unit: of its bars and second columns."""
+    step, at, second = model.funnel[index], f"/funnel/{index}", _second(unit)
     less = step.documents_before - step.documents_after
-    fewer = step.characters_before - step.characters_after
-    documents = f"{at}/documents_before - {at}/documents_after"
-    characters = f"{at}/characters_before - {at}/characters_after"
+    places_of = [f"{at}/{name}_{side}" for name in ("documents", second) for side in ("before", "after")]
+    after, before = getattr(step, f"{unit}_after"), getattr(step, f"{unit}_before")
+    left = getattr(step, f"{second}_after")
+    fewer = getattr(step, f"{second}_before") - left
     use = model.recipe.steps[place].use if place is not None and isinstance(model.recipe, Recipe) else None
     href = _look(step.reason) if step.step == "drop" and step.reason else ""
     href = "?tab=duplicates" if step.step == "deduplicate" else href
@@ -131,11 +153,11 @@ def _funnel_row(view: View, model: Corpus, index: int, place: int | None, widest
         "name": _step_name(view, step, use),
         "note": view.say("edits the text, drops no document", "只改文字，不减条数") if edits else "",
         "documents": shown.count(step.documents_after, f"{at}/documents_after"),
-        "less": _taken(less, documents),
-        "characters": shown.count(step.characters_after, f"{at}/characters_after"),
-        "fewer": _taken(fewer, characters),
-        "width": _px(step.documents_after, widest),
-        "gone": _px(less, widest),
+        "less": _taken(less, *places_of[:2]),
+        "characters": shown.count(left, f"{at}/{second}_after"),
+        "fewer": _taken(fewer, *places_of[2:]),
+        "width": _px(after, widest),
+        "gone": _px(max(0, before - after), widest) if before > after else "",
         "href": href if less else "",
     }
 
@@ -154,8 +176,11 @@ def _px(part: int, whole: int) -> str:
     return f"{part / whole * BAR:.1f}" if whole else "0"
 
 
-def _taken(n: int, place: str) -> Any:
-    return format_html("−{}", shown.count(n, place)) if n else ""
+def _taken(n: int, before: str, after: str) -> Any:
+    """Return how much less there was after a step than before, or more: a mask may be longer than what it hides."""
+    if n < 0:
+        return format_html("+{}", shown.count(-n, f"{after} - {before}"))
+    return format_html("−{}", shown.count(n, f"{before} - {after}")) if n else ""
 
 
 def _look(reason: str) -> str:
@@ -283,17 +308,18 @@ def samples(view: View, model: Corpus) -> dict[str, Any]:
         return _document(view, model)
     counts = _how_many(model)
     reasons = [reason for reason in counts if counts[reason][0]]
-    reason = view.query.get("reason", "")
-    reason = reason if reason in reasons else next(iter(reasons), "")
+    decision, reason = _asked(view, model, reasons)
     sources = {share.source: share.title for share in model.per_source}
     source = view.query.get("source", "")
     source = source if source in sources else ""
     seed = number_of(view.query.get("seed", ""))
-    asked = {"corpus": view.artifact.digest, "source": source, "seed": seed, "limit": SHOWN}
+    asked = {"corpus": view.artifact.digest, "source": source, "seed": seed, "limit": SHOWN, "decision": decision}
     found = ask(view.session, "corpus.samples", {**asked, "reason": reason or "kept", "beside": True})
     base = {"tab": "samples", "reason": reason, "source": source}
+    again = {**base, **({"decision": decision} if decision else {}), "seed": seed + 1}
     return {
         "seed": seed,
+        "decision": decision,
         "reason": reason,
         "reasons": [
             {
@@ -301,18 +327,49 @@ def samples(view: View, model: Corpus) -> dict[str, Any]:
                 "href": "?" + urlencode({**base, "reason": name}),
                 "title": _said(view, name),
                 "n": shown.count(*counts[name]),
-                "on": name == reason,
+                "on": name == reason and decision in ("", "drop"),
             }
             for name in reasons
-        ],
+        ]
+        + _kept_chips(view, model, decision, reason, base),
         "sources": [{"digest": digest, "title": title, "on": digest == source} for digest, title in sources.items()],
-        "chosen": _said(view, reason) if reason else "",
+        "chosen": (page_account.name_of(view, reason) if decision else _said(view, reason)) if reason else "",
         "kept": [_row(view, row, model) for row in found["kept"]],
-        "other": [_row(view, row, model) for row in found["rows"]] if reason else [],
-        "excerpts": reason not in ("masked", "hit", ""),
-        "again": "?" + urlencode({**base, "seed": seed + 1}),
+        "other": [_row(view, row, model, decision=decision) for row in found["rows"]] if reason else [],
+        "excerpts": decision in ("", "drop") and reason not in ("masked", "hit", ""),
+        "again": "?" + urlencode(again),
         "source": source,
     }
+
+
+def _asked(view: View, model: Corpus, reasons: Sequence[str]) -> tuple[str, str]:
+    """Return of which kept samples the address asks, and the reason; ("", reason) to draw from all of it."""
+    decision, reason = view.query.get("decision", ""), view.query.get("reason", "")
+    field = page_account.FIELDS.get(decision, "")
+    if field and isinstance(model, CorpusV3) and reason in page_account.reasons(model, field):
+        return decision, reason
+    return "", reason if reason in reasons else next(iter(reasons), "")
+
+
+def _kept_chips(view: View, model: Corpus, decision: str, reason: str, base: dict[str, str]) -> list[dict[str, Any]]:
+    """Return what was edited and listed, by reason, to look at; a document that was dropped has its reason already."""
+    if not isinstance(model, CorpusV3):
+        return []
+    found = []
+    for name, word in (("edit", ("edited: ", "编辑：")), ("review", ("listed: ", "待复核："))):
+        field = page_account.FIELDS[name]
+        for one in page_account.reasons(model, field):
+            n, place = page_account.share_place(field, one, model)
+            found.append(
+                {
+                    "slug": one,
+                    "href": "?" + urlencode({**base, "decision": name, "reason": one}),
+                    "title": view.say(*word) + page_account.name_of(view, one),
+                    "n": shown.count(n, place),
+                    "on": (name, one) == (decision, reason),
+                }
+            )
+    return found
 
 
 def _how_many(model: Corpus) -> dict[str, tuple[int, str]]:
@@ -348,8 +405,10 @@ def title_of(model: Corpus, source: str, artifact: str = "") -> Shown | str:
     return shown.quote(found[1].title, f"/per_source/{found[0]}/title", artifact) if found else source
 
 
-def _row(view: View, row: Mapping[str, Any], model: Corpus, *, whole: bool = False) -> dict[str, Any]:
-    """Return one document or excerpt with its highlights."""
+def _row(
+    view: View, row: Mapping[str, Any], model: Corpus, *, whole: bool = False, decision: str = ""
+) -> dict[str, Any]:
+    """Return one document or excerpt with its highlights. decision: of a sample that the build kept."""
     spans = [
         *((start, end, "") for start, end, _ in row["hits"]),
         *((start, end, "soft") for start, end in row["masked"]),
@@ -359,7 +418,7 @@ def _row(view: View, row: Mapping[str, Any], model: Corpus, *, whole: bool = Fal
     return {
         "id": row["id"],
         "title": title_of(model, row["source"]),
-        "text": shown.passage(text, _place(row), spans=spans, width=0 if whole else shown.PASSAGE),
+        "text": shown.passage(text, _place(row, decision), spans=spans, width=0 if whole else shown.PASSAGE),
         "cut": index is not None and len(text) > shown.PASSAGE and not whole,
         "href": "?" + urlencode({"tab": "samples", "document": index}) if index is not None else "",
         "problem": view.say(*BROKEN.get(row["reason"], (row["reason"], row["reason"]))) if "file" in row else "",
@@ -368,7 +427,9 @@ def _row(view: View, row: Mapping[str, Any], model: Corpus, *, whole: bool = Fal
     }
 
 
-def _place(row: Mapping[str, Any]) -> str:
+def _place(row: Mapping[str, Any], decision: str = "") -> str:
+    if decision:
+        return shown.where("samples.jsonl", decision=decision, reason=row["reason"], id=row["id"]) + "#excerpt"
     if row["index"] is not None:
         return shown.where("data/*", id=row["id"]) + "#text"
     if "file" in row:

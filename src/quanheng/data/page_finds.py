@@ -319,20 +319,26 @@ def _named(row: Mapping[str, Any]) -> str:
 
 
 def _totals(view: View, found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    names = {"documents": ("Documents", "条数"), "characters": ("Characters", "字数")}
-    sides = [found["first"], found["second"]]
+    names = {
+        "documents": ("Documents", "条数"),
+        "characters": ("Characters", "字数"),
+        "bytes": ("Bytes", "字节"),
+        "tokens": ("Tokens", "词元"),
+    }
+    sides = [found["one"], found["second"]]
     return [
         {
             "name": view.say(*names[name]),
             "sides": [shown.count(side["totals"][name], f"/totals/{name}", side["digest"]) for side in sides],
         }
         for name in names
+        if all(side["totals"].get(name) is not None for side in sides)
     ]
 
 
 def _reasons(view: View, found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what each dropped for which reason, the reasons with the largest difference first."""
-    sides = [found["first"], found["second"]]
+    sides = [found["one"], found["second"]]
     every = {reason for side in sides for reason in side["dropped"]}
     counts = {reason: [side["dropped"].get(reason, 0) for side in sides] for reason in sorted(every)}
     order = sorted(counts, key=lambda reason: -abs(counts[reason][0] - counts[reason][1]))
@@ -346,7 +352,7 @@ def _side_count(side: Mapping[str, Any], reason: str) -> Any:
 
 def _side(found: Mapping[str, Any], role: str, digest: str, other: str) -> dict[str, Any]:
     """Return the texts that stand in one of the two alone: how many of each source, and some of them."""
-    side = found[role]
+    side = found["one" if role == "first" else role]
     places = {source: place for place, source in enumerate(side["titles"])}
 
     def title(source: str) -> Any:

@@ -16,7 +16,10 @@ from quanheng.core.inputs import Input, Local, Takes, param
 from quanheng.core.layer_rows import layer_rows
 from quanheng.core.session import Session
 from quanheng.core.verb import query
+from quanheng.data import account_queries as _account  # noqa: F401 - its query is registered with these
 from quanheng.data import page_decisions  # noqa: F401 - its queries are registered with these
+from quanheng.data import page_lexicon_versions as _lexicons  # noqa: F401 - so are these, and what it imports
+from quanheng.data.account_queries import kept_samples
 from quanheng.data.page_reading import MOST, OneCorpus, corpus_of, layer_files, shards
 from quanheng.errors import Invalid, NotFound
 from quanheng.kinds.base import Model
@@ -52,6 +55,11 @@ class CorpusSamples(OneCorpus):
     seed: int = param(0, "Another seed shows others", "换一个种子看另一些", ge=0, le=2**31)
     limit: int = param(10, "At most so many (1 to 200)", "最多多少条（1 至 200）", ge=1, le=MOST)
     beside: bool = param(False, "Also some that were kept, to compare", "同时给出一些保留的文档，供对照")
+    decision: Literal["", "drop", "edit", "review"] = param(
+        "",
+        "Of those that the build kept for people: dropped, edited or listed for this reason",
+        "只看构建时为人工查看保留的样例：drop 剔除的、edit 编辑的、review 待复核的",
+    )
 
 
 @query("corpus.samples", help=("Show some documents of a corpus, kept or dropped", "抽看语料中保留或剔除的文档"))
@@ -70,6 +78,8 @@ def corpus_samples(session: Session, inp: CorpusSamples) -> Any:
             hint=("Its sources: " + ", ".join(titles), "它的来源：" + "、".join(titles)),
             code="no_such_source",
         )
+    if inp.decision:
+        return _kept(session, loaded, model, inp)
     _known_reason(inp.reason, model)
     draws = [] if inp.reason == "broken" else [_draw(session, loaded, inp, inp.reason)]
     if inp.beside:
@@ -88,6 +98,29 @@ def corpus_samples(session: Session, inp: CorpusSamples) -> Any:
         "population": population,
         "rows": titled(rows),
         "kept": titled(kept),
+    }
+
+
+def _kept(session: Session, loaded: Loaded, model: Corpus, inp: CorpusSamples) -> dict[str, Any]:
+    """Return samples that the build kept; another seed shows the next of them. `population`: documents there were."""
+    kept = kept_samples(loaded, inp.decision, inp.reason, inp.source)
+    field = {"drop": "dropped_amounts", "edit": "edited", "review": "reviewed"}[inp.decision]
+    shares = [share for share in model.per_source if inp.source in ("", share.source)]
+    amounts = [getattr(share, field).get(inp.reason) for share in shares]
+    start = inp.seed * inp.limit % max(1, len(kept))
+    titles = {share.source: share.title for share in model.per_source}
+    draws = {"draws": [_draw(session, loaded, inp, "kept")] if inp.beside else []}
+    beside = [row for draw in json.loads(_sampled(json.dumps(draws, sort_keys=True))) for row in draw["rows"]]
+    return {
+        "digest": loaded.digest,
+        "reason": inp.reason,
+        "seed": inp.seed,
+        "population": sum(amount.documents for amount in amounts if amount),
+        "rows": [
+            {**_dropped(row.model_dump()), "title": titles.get(row.source, ""), "rank": row.rank}
+            for row in kept[start : start + inp.limit]
+        ],
+        "kept": [{**row, "title": titles.get(str(row["source"]), "")} for row in documents(loaded, beside)],
     }
 
 

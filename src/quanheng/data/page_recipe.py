@@ -20,9 +20,12 @@ OPERATORS = {
     "deduplicate_exact": Say(en="Exact duplicates dropped", zh="去除完全重复"),
     "deduplicate_lines": Say(en="Boilerplate lines taken out", zh="去除重复套话行"),
     "deduplicate_near": Say(en="Copies and near duplicates dropped", zh="去除重复与近似重复"),
+    "deduplicate_semantic": Say(en="Documents of the same meaning dropped", zh="去除语义重复"),
     "deduplicate_substring": Say(en="Repeated passages taken out", zh="去除重复段落"),
     "domain": Say(en="Domain", zh="领域"),
+    "educational_value": Say(en="Educational value, by a model", zh="教育价值评分（模型）"),
     "extract": Say(en="Text of web pages", zh="提取网页正文"),
+    "guard": Say(en="Risks, by a guard model", zh="风险判定（安全护栏模型）"),
     "language": Say(en="Language", zh="语种"),
     "length": Say(en="Length", zh="长度"),
     "lexicon": Say(en="Keywords looked for", zh="关键词查找"),
@@ -42,10 +45,13 @@ ASSETS = {
     "benchmarks": Say(en="test sets", zh="测试题库"),
     "classifier": Say(en="a classifier", zh="分类模型"),
     "domain_classifier": Say(en="a domain classifier", zh="领域分类模型"),
+    "embedder": Say(en="an embedding model", zh="嵌入模型"),
+    "guard": Say(en="the endpoint of a guard model", zh="安全护栏模型的端点"),
     "key": Say(en="a key", zh="密钥"),
     "language_model": Say(en="a language model", zh="语种模型"),
     "lexicon": Say(en="a keyword library", zh="关键词库"),
     "ngram_model": Say(en="an n-gram model", zh="n 元模型"),
+    "scorer": Say(en="an endpoint that scores", zh="评分模型的端点"),
 }
 
 

@@ -1,37 +1,24 @@
-"""The pages of samples, their commitments, and keyword libraries."""
+"""The pages of samples and their commitments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
-from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
-
-from quanheng.core import clock, shown
+from quanheng.core import shown
 from quanheng.core.call import ask
-from quanheng.core.layer_rows import layer_rows
 from quanheng.core.pages import Action, Bar, View, bar, tab, title
 from quanheng.data import page_corpus
 from quanheng.errors import Text
-from quanheng.kinds.data import Lexicon, LexiconTerm, Sample, SampleCommitment
-from quanheng.kinds.risks import RISKS
+from quanheng.kinds.data import Sample, SampleCommitment
 
-PAGE = 50
 ITEMS = 20
 PURPOSES = {
     "manual": ("manual sample", "人工抽检"),
     "keyword": ("keyword check", "关键词抽检"),
     "classifier": ("classifier check", "分类模型抽检"),
     "source": ("source check", "来源核验"),
-}
-MODES = {
-    "review": ("listed for review", "列入复核"),
-    "count": ("counted only", "仅计数"),
-    "combine": ("counted beside another word", "与组合词同现时才算命中"),
 }
 
 
@@ -157,84 +144,3 @@ def commitment_bar(view: View) -> Bar:
         (view.say("Simple random sample without replacement.", "简单随机抽样，不放回。"),),
         (Action("sample.draw", Text("Draw it", "抽取样本"), {"commitment": digest}, main=True),),
     )
-
-
-def _lexicon(view: View) -> Lexicon:
-    assert isinstance(view.artifact.model, Lexicon)  # noqa: S101 - registered for this kind
-    return view.artifact.model
-
-
-@title("lexicon")
-def lexicon_title(view: View) -> str:
-    """Return the title of a keyword library."""
-    return _lexicon(view).title
-
-
-@bar("lexicon")
-def lexicon_bar(view: View) -> Bar:
-    """Return how many terms there are, for how many of the risks, and who answers for them."""
-    model, digest = _lexicon(view), view.artifact.digest
-    terms = shown.count(model.terms, "/terms", digest)
-    covered = shown.count(len(model.per_risk), "/per_risk", digest)
-    owner = shown.quote(model.owner, "/owner", digest)
-    said: list[str] = [format_html(view.say("Owned by {}.", "责任人：{}。"), owner)]
-    if model.note:
-        said.append(shown.quote(model.note, "/note", digest))
-    return Bar(
-        format_html(view.say("{} terms", "{} 个词"), terms),
-        "na",
-        ((covered, view.say("of the risks covered", "涉及的风险种类"), ""),),
-        tuple(said),
-        (Action("corpus.build", Text("Filter a corpus with it", "用它过滤训练数据"), {"lexicon": digest}),),
-    )
-
-
-@tab("lexicon", "terms", title=("Terms", "词条"), template="data/lexicon.html")
-def lexicon_terms(view: View) -> Mapping[str, Any]:
-    """Return terms per risk, and the terms themselves a page at a time."""
-    model, digest = _lexicon(view), view.artifact.digest
-    after, risk = page_corpus.number_of(view.query.get("after", "")), view.query.get("risk", "")
-    risk = risk if risk in RISKS else ""
-    today = clock.now().date()
-    found = (
-        (place, term)
-        for place, term in enumerate(layer_rows(view.artifact, "terms.jsonl", LexiconTerm))
-        if risk in ("", term.risk)
-    )
-    rows = list(islice(found, after, after + PAGE + 1))
-    base = {"tab": "terms", **({"risk": risk} if risk else {})}
-    return {
-        "from": digest,
-        "risks": [
-            {
-                "id": id_,
-                "name": page_corpus.risk_name(id_, view.language),
-                "n": shown.count(n, f"/per_risk/{id_}"),
-                "href": "?" + urlencode({"tab": "terms", "risk": id_}),
-                "on": id_ == risk,
-            }
-            for id_, n in model.per_risk.items()
-        ],
-        "all": {"n": shown.count(model.terms, "/terms"), "on": not risk},
-        "rows": [_term(view, place, term, today) for place, term in rows[:PAGE]],
-        "before": "?" + urlencode({**base, "after": max(0, after - PAGE)}) if after else "",
-        "next": "?" + urlencode({**base, "after": after + PAGE}) if len(rows) > PAGE else "",
-    }
-
-
-def _term(view: View, place: int, term: LexiconTerm, today: date) -> dict[str, Any]:
-    at = f"terms.jsonl/{place}"
-    expired = bool(term.expires and term.expires < today.isoformat())
-    return {
-        "term": shown.quote(term.term, f"{at}#term"),
-        "risk": term.risk,
-        "name": page_corpus.risk_name(term.risk, view.language),
-        "mode": view.say(*MODES[term.mode]),
-        "expires": shown.quote(term.expires, f"{at}#expires") if term.expires else _never(view),
-        "expired": expired,
-        "note": shown.quote(term.note, f"{at}#note") if term.note else "",
-    }
-
-
-def _never(view: View) -> SafeString:
-    return format_html("{}", view.say("open-ended", "长期"))

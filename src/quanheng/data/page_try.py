@@ -301,6 +301,9 @@ def _plan(view: View, asked: Asked) -> dict[str, Any]:
         "memory_bytes": ("memory of one process at most (bytes)", "单进程内存峰值（字节）"),
         "corpus_bytes": ("corpus on disk (bytes)", "语料占用磁盘（字节）"),
         "work_bytes": ("disk while building, corpus included (bytes)", "构建期间占用磁盘（字节，含语料）"),
+        "work_stages_bytes": ("the same, rows after each segment kept", "同上，另留每段之后的全部行"),
+        "work_all_bytes": ("the same, everything kept", "同上，全部保留"),
+        "left_bytes": ("disk afterwards, corpus included (bytes)", "构建后占用磁盘（字节，含语料）"),
     }
     rows = [(view.say(*names[name]), shown.count(int(found[name]), f"{PLAN}#/{name}")) for name in names]
     seconds = [

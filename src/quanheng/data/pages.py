@@ -12,8 +12,11 @@ from quanheng.core import shown
 from quanheng.core.call import ask
 from quanheng.core.pages import Action, Bar, Tone, View, bar, tab, title
 from quanheng.core.shown import Shown, Word
-from quanheng.data import page_corpus, page_finds, page_lengths, page_try
+from quanheng.data import page_account, page_corpus, page_finds, page_lengths, page_try
 from quanheng.data import page_exports as _exports  # noqa: F401 - registers its pages
+from quanheng.data import page_lexicon as _lexicon  # noqa: F401 - registers its pages
+from quanheng.data import page_lexicon_past as _lexicon_past  # noqa: F401 - registers its pages
+from quanheng.data import page_ngram as _ngram  # noqa: F401 - registers its pages
 from quanheng.data import page_samples as _samples  # noqa: F401 - registers its pages
 from quanheng.data.page_corpus import REGIONS
 from quanheng.errors import Text
@@ -93,6 +96,12 @@ def corpus_funnel(view: View) -> Mapping[str, Any]:
 def corpus_composition(view: View) -> Mapping[str, Any]:
     """Return what the corpus is made of: sources, scripts, encodings, masked data, filter hits."""
     return {"from": view.artifact.digest, **page_corpus.composition(view, _corpus(view))}
+
+
+@tab("corpus", "account", title=("Account", "总账"), template="data/account.html")
+def corpus_account(view: View) -> Mapping[str, Any]:
+    """Return each source by reason, bad items, regions and licences, in documents, characters, bytes or tokens."""
+    return {"from": view.artifact.digest, **page_account.account(view, _corpus(view))}
 
 
 @tab("corpus", "samples", title=("Look inside", "样例"), template="data/samples.html")

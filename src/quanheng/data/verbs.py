@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from quanheng.core.context import Draft, JobContext
 from quanheng.core.inputs import Filled, Input, Local, Takes, param
-from quanheng.core.resolve import local_path
+from quanheng.core.resolve import is_elsewhere, local_path
 from quanheng.core.session import Session
 from quanheng.core.verb import verb
-from quanheng.data import classifier_verbs, corpus_verbs, export_verbs, lexicon_verbs
+from quanheng.data import classifier_verbs, corpus_verbs, export_verbs, lexicon_verbs, ngram_verbs
 from quanheng.errors import Conflict, Invalid, NotFound
 from quanheng.kinds.data import (
     CheckpointRef,
@@ -26,11 +27,15 @@ from quanheng.kinds.data import (
 )
 from quanheng.store import Layer, canonical_json, sha256_digest
 
+if TYPE_CHECKING:
+    from quanheng.data.corpus.files import StoredFiles
+
 __all__ = [
     "classifier_verbs",
     "corpus_verbs",
     "export_verbs",
     "lexicon_verbs",
+    "ngram_verbs",
 ]  # a wing's verbs are found through this module
 
 JSONL = "application/jsonl"
@@ -42,7 +47,11 @@ SHOWN_SKIPPED = 3
 class SourceRegister(Input):
     """Input of source.register."""
 
-    path: Annotated[str, Local()] = param(..., "File or folder of text", "文本文件或文件夹")
+    path: Annotated[str, Local(elsewhere=True)] = param(
+        ...,
+        "File or folder of text; on the command line also s3://bucket/prefix, oss://…, https://…: read in place",
+        "文本文件或文件夹；在命令行中也可写 s3://存储桶/前缀、oss://…、https://…，原地读取，不复制",
+    )
     title: str = param(..., "Title", "标题", min_length=1, max_length=500)
     language: str = param("zh", "Language (BCP 47)", "语言（BCP 47）")
     origin: Literal["open", "self_collected", "commercial", "user_input"] = param(
@@ -74,6 +83,11 @@ class SourceRegister(Input):
     encoding: Literal["utf-8", "utf-16", "gb18030", "big5"] | None = param(
         None, "Encoding; told per file when left out", "编码；不填则逐个文件识别"
     )
+    ocr: Literal["never", "when_missing", "always"] = param(
+        "never",
+        "Recognise text in image files and in PDF pages: never, when_missing (no usable text layer), always",
+        "识别图像文件和 PDF 页面中的文字：never 不识别，when_missing 仅在没有可用文字层时，always 全部识别",
+    )
 
 
 @verb(
@@ -88,19 +102,15 @@ class SourceRegister(Input):
     ),
 )
 def source_register(ctx: JobContext, inp: SourceRegister) -> Draft:
-    """Store every file as a layer and leave the source. An unclear licence is stated as such."""
-    from quanheng.data.corpus import scan_folder, store_files
-
-    scan = scan_folder(local_path(inp.path))
-    if scan.passed_over:
-        some = scan.passed_over[:SHOWN_SKIPPED]
-        more = ("…", "等") if len(scan.passed_over) > len(some) else ("", "")
+    """Leave the source, its files stored as layers or named where they lie. An unclear licence is stated as such."""
+    stored, passed_over = (_in_place if is_elsewhere(SourceRegister, "path", inp.path) else _copied)(ctx, inp)
+    if passed_over:
+        some = passed_over[:SHOWN_SKIPPED]
+        more = ("…", "等") if len(passed_over) > len(some) else ("", "")
         ctx.log(
-            f"{len(scan.passed_over)} files passed over (unknown format, hidden or linked): {', '.join(some)}{more[0]}",
-            f"跳过 {len(scan.passed_over)} 个文件（格式不明、隐藏或链接）：{'、'.join(some)}{more[1]}",
+            f"{len(passed_over)} files passed over (unknown format, hidden or linked): {', '.join(some)}{more[0]}",
+            f"跳过 {len(passed_over)} 个文件（格式不明、隐藏或链接）：{'、'.join(some)}{more[1]}",
         )
-    with ctx.objects.scratch() as scratch:
-        stored = store_files(scan, ctx.objects, ctx.progress, scratch)
     layers = stored.layers
     if inp.licence_file:
         found = ctx.objects.put_file(local_path(inp.licence_file))
@@ -129,9 +139,31 @@ def source_register(ctx: JobContext, inp: SourceRegister) -> Draft:
         ),
         files=stored.files,
         counts=stored.counts,
-        reading=Reading(text_field=inp.text_field, document=inp.document, markup=inp.markup, encoding=inp.encoding),
+        reading=Reading(
+            text_field=inp.text_field,
+            document=inp.document,
+            markup=inp.markup,
+            encoding=inp.encoding,
+            ocr=inp.ocr,
+        ),
     )
     return Draft(model, tuple(layers))
+
+
+def _copied(ctx: JobContext, inp: SourceRegister) -> tuple[StoredFiles, Sequence[str]]:
+    from quanheng.data.corpus import scan_folder, store_files
+
+    scan = scan_folder(local_path(inp.path), pictures=inp.ocr != "never")
+    return store_files(scan, ctx.objects, ctx.progress), scan.passed_over
+
+
+def _in_place(ctx: JobContext, inp: SourceRegister) -> tuple[StoredFiles, Sequence[str]]:
+    from quanheng.data.corpus.register_elsewhere import register_elsewhere
+    from quanheng.store.s3 import find_remote
+
+    hosts, pictures = sorted(ctx.settings.allowed_hosts), inp.ocr != "never"
+    listing = find_remote(inp.path, hosts)
+    return register_elsewhere(inp.path, listing, hosts, ctx.objects, ctx.cache, ctx.progress, pictures=pictures)
 
 
 class SampleCommit(Input):

@@ -19,7 +19,23 @@ Positive = Annotated[int, Field(ge=1, le=2**53 - 1)]
 
 #: 境内 / 境外 / 未知
 Region = Literal["domestic", "overseas", "unknown"]
-FileFormat = Literal["txt", "jsonl", "csv", "parquet", "html", "pack", "xlsx", "warc", "pdf", "docx", "markdown"]
+FileFormat = Literal[
+    "txt",
+    "jsonl",
+    "csv",
+    "parquet",
+    "html",
+    "pack",
+    "xlsx",
+    "warc",
+    "pdf",
+    "docx",
+    "markdown",
+    "png",
+    "jpeg",
+    "tiff",
+    "webp",
+]
 #: Why a document was left out or listed: a word of the recipe; `drop_reasons.py` says what the usual ones are called.
 Reason = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 PersonalDataType = Literal[
@@ -113,6 +129,8 @@ class Reading(Model):
     text_fields: tuple[str, ...] = ()
     #: What of a page is taken: its main text fast, the same with more care, or all that is visible.
     extract: Literal["fast", "precise", "all"] = "fast"
+    #: Text of pages that are pictures: left, recognised where a page has no text layer of use, or on every page.
+    ocr: Literal["never", "when_missing", "always"] = "never"
 
 
 @register_kind
@@ -331,6 +349,131 @@ class CorpusV2(Corpus):
     repaired: dict[str, Count] = Field(default_factory=dict)
 
 
+class Amount(Model):
+    """How much text: documents, characters, bytes of UTF-8, and tokens where a tokenizer counted them."""
+
+    documents: Count
+    characters: Count
+    bytes: Count
+    tokens: Count | None = None
+
+
+class FunnelStepV3(FunnelStep):
+    """A step of the funnel, in bytes and tokens too."""
+
+    bytes_before: Count
+    bytes_after: Count
+    tokens_before: Count | None = None
+    tokens_after: Count | None = None
+
+
+class TotalsV3(Totals):
+    """Size of the corpus, in tokens too where a tokenizer counted them."""
+
+    tokens: Count | None = None
+
+
+class SourceShareV3(SourceShare):
+    """What one source gave, and the whole account of what became of it.
+
+    dropped_amounts: what `dropped` counts, in every unit. edited: kept documents in which spans were replaced, by what
+    the spans were; a document counts under each. changed: documents that each editing operator changed, those dropped
+    later included. reviewed: kept documents listed for review, by reason. screened: documents that came to content
+    review. risky: of those, the ones that it dropped or left listed, at the time of the build.
+    """
+
+    language: Language
+    licence: str
+    characters_read: Count
+    bytes_read: Count
+    tokens_read: Count | None = None
+    tokens_kept: Count | None = None
+    dropped_amounts: dict[Reason, Amount]
+    edited: dict[str, Amount] = Field(default_factory=dict)
+    changed: dict[str, Count] = Field(default_factory=dict)
+    reviewed: dict[Reason, Amount] = Field(default_factory=dict)
+    screened: Count = 0
+    risky: Amount
+
+    @model_validator(mode="after")
+    def _amounts_agree(self) -> SourceShareV3:
+        if {reason: amount.documents for reason, amount in self.dropped_amounts.items()} != self.dropped:
+            raise ValueError("dropped_amounts counts other documents than dropped")
+        if self.risky.documents > self.screened:
+            raise ValueError("more documents are risky than were screened")
+        return self
+
+
+@register_kind
+class CorpusV3(CorpusV2):
+    """A corpus with its whole account: every count in documents, characters, bytes, and tokens where asked for.
+
+    tokenizer: the tokenizer artifact that counted; without one no count has tokens. With one, data/part-*.parquet has
+    the column "tokens". risk_reasons: the reasons of this recipe that content review drops or lists for.
+    samples_per_reason: layer samples.jsonl holds for each reason at most so many documents, drawn by their ids
+    (`CorpusSample`).
+    """
+
+    kind: ClassVar[str] = "corpus/v3"
+    funnel: tuple[FunnelStepV3, ...]
+    totals: TotalsV3
+    per_source: tuple[SourceShareV3, ...]
+    tokenizer: Digest | None = None
+    risk_reasons: tuple[Reason, ...] = ()
+    samples_per_reason: Count = 0
+
+    @model_validator(mode="after")
+    def _every_unit_adds_up(self) -> CorpusV3:
+        for unit in ("characters", "bytes", "tokens"):
+            kept = [getattr(share, f"{unit}_kept") for share in self.per_source]
+            if unit == "tokens" and self.tokenizer is None:
+                continue
+            if None in kept or getattr(self.totals, unit) != sum(kept):
+                raise ValueError(f"totals.{unit} differs from the sum over sources")
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_only_where_counted(self) -> CorpusV3:
+        amounts = [
+            amount
+            for share in self.per_source
+            for amount in (
+                share.risky,
+                *share.dropped_amounts.values(),
+                *share.edited.values(),
+                *share.reviewed.values(),
+            )
+        ]
+        counts = [
+            self.totals.tokens,
+            *(amount.tokens for amount in amounts),
+            *(tokens for share in self.per_source for tokens in (share.tokens_read, share.tokens_kept)),
+            *(tokens for step in self.funnel for tokens in (step.tokens_before, step.tokens_after)),
+        ]
+        if any((tokens is None) != (self.tokenizer is None) for tokens in counts):
+            raise ValueError("tokens are counted by the tokenizer named, everywhere, or nowhere")
+        return self
+
+
+class CorpusSample(Model):
+    """One line of a corpus' samples.jsonl: a document that was dropped, edited or listed, with its beginning.
+
+    decision: what was done with it, for `reason` (of "edit" and "mask": what was replaced). rank: its place among all
+    documents of the reason by a digest of its id, from 1; rank_in_source: among those of its source. Those of rank 1 to
+    m are a simple random sample of m; null beyond what is kept. The excerpt is as in decisions: personal data masked.
+    """
+
+    decision: Literal["drop", "edit", "review"]
+    reason: str
+    source: Digest
+    id: str
+    excerpt: str
+    of: str = ""
+    measure: str = ""
+    rank: Positive | None = None
+    rank_in_source: Positive | None = None
+
+
 #: What a sample is for: 训练数据人工抽检 / 关键词抽检 / 分类模型抽检, or one source after collection.
 SamplePurpose = Literal["manual", "keyword", "classifier", "source"]
 
@@ -407,7 +550,8 @@ class LexiconTerm(Model):
     """One line of a lexicon's terms.jsonl. No mode drops a document: a hit is counted, or counted and listed.
 
     `combine` (组合词): counts only with one of `with_terms` within `within` characters. `unless`: a hit that one of
-    these contains or touches is none. `evasion`: by which evasions the term is also found.
+    these contains or touches is none. `evasion`: by which evasions the term is also found. `expires`: its last day.
+    `added` and `owner` ("" for the owner of the lexicon) since lexicon/v3; rows of earlier versions have neither.
     """
 
     term: Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -421,6 +565,12 @@ class LexiconTerm(Model):
     within: Annotated[int, Field(ge=1, le=1000)] = 30
     unless: tuple[str, ...] = ()
     evasion: tuple[Evasion, ...] = ("traditional", "inserted", "lookalike")
+    added: Day | None = None
+    owner: str = ""
+
+    def is_in_force(self, as_of: str) -> bool:
+        """Return whether the term counts on the day `as_of` ("YYYY-MM-DD"): it does up to and on its last day."""
+        return self.expires is None or as_of <= self.expires
 
     @model_validator(mode="after")
     def _combined_with_something(self) -> LexiconTerm:
@@ -467,3 +617,14 @@ class LexiconV2(Lexicon):
 
     kind: ClassVar[str] = "lexicon/v2"
     admission: Admission | None = None
+
+
+@register_kind
+class LexiconV3(LexiconV2):
+    """A lexicon whose terms may tell when they were added and who answers for each.
+
+    `bad_rows`: rows of the file that were no terms and were left out; layer bad_rows.jsonl holds them with reasons.
+    """
+
+    kind: ClassVar[str] = "lexicon/v3"
+    bad_rows: Count = 0

@@ -1,4 +1,4 @@
-"""What is made beside a corpus: classifiers for it; tokenizers, mixes and exports of it."""
+"""What is made beside a corpus: classifiers for it; n-gram models, tokenizers, mixes and exports of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from quanheng.kinds.base import Count, Digest, Kind, Model, Rate, Say, register_kind
+from quanheng.kinds.base import Count, DecimalText, Digest, Kind, Model, Rate, Say, register_kind
 from quanheng.kinds.data import Positive, Title
 
 FileName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -55,6 +55,37 @@ class Classifier(Kind):
     learned_from: Count
     held_out: Count
     per_label: dict[str, LabelResult]
+
+
+class Estimate(Model):
+    """A measured number with its 95 % interval, None where too few documents were held out to tell."""
+
+    value: DecimalText
+    lower: DecimalText | None = None
+    upper: DecimalText | None = None
+
+
+@register_kind
+class NgramModel(Kind):
+    """A model of character n-grams, to tell how much like a corpus a text is; layers model.bin and card.json.
+
+    rows_digest: of the corpus that it learned from. ngrams: kept, and their contexts. learned_from, held_out: distinct
+    texts. bits_per_character, perplexity: of the texts held out; the second is 2 to the power of the first. licences:
+    documents drawn from the corpus by the licence of their source, NOASSERTION where that is not clear.
+    """
+
+    kind: ClassVar[str] = "ngram_model/v1"
+    title: Title
+    rows_digest: Digest
+    order: Positive
+    ngrams: Positive
+    learned_from: Positive
+    learned_characters: Positive
+    held_out: Positive
+    held_out_characters: Positive
+    bits_per_character: Estimate
+    perplexity: Estimate
+    licences: dict[str, Count]
 
 
 class MixGroup(Model):

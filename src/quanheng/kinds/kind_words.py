@@ -19,6 +19,7 @@ KIND_WORDS: Mapping[str, str] = {
     "lexicon": "关键词库",
     "mix": "配比",
     "model": "模型",
+    "ngram_model": "n 元模型",
     "responses": "回答",
     "rulepack": "规则包",
     "sample": "样本",

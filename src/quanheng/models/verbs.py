@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Annotated, Literal
 
 from quanheng.core.context import Draft, JobContext
@@ -12,7 +11,8 @@ from quanheng.core.inputs import Filled, Input, Local, Takes, Url, param
 from quanheng.core.resolve import check_address, local_path
 from quanheng.core.session import Session
 from quanheng.core.verb import verb
-from quanheng.errors import Conflict, Invalid
+from quanheng.endpoints import KEY_VARIABLE, ChatClient
+from quanheng.errors import Invalid
 from quanheng.kinds.data import Licence
 from quanheng.kinds.models import (
     ITEMS_LAYER,
@@ -26,12 +26,10 @@ from quanheng.kinds.models import (
     Question,
     Weights,
 )
-from quanheng.models.endpoints import ChatClient
 from quanheng.store import Layer
 
 JSONL = "application/jsonl"
 WEIGHTS_LAYER = "weights.gguf"
-KEY_VARIABLE = "QUANHENG_ENDPOINT_KEY"
 
 
 class ModelRegister(Input):
@@ -56,10 +54,11 @@ class ModelRegister(Input):
 )
 def model_register(ctx: JobContext, inp: ModelRegister) -> Draft:
     """Leave the model. A file's weights become a layer; the demonstration model stays in its own folder."""
-    from quanheng.models.endpoints import assemble, demo_model
+    from quanheng.endpoints import assemble, demo_model
+    from quanheng.endpoints.weights import models_folder
 
     if inp.file is None:
-        assemble(_models_folder(ctx), progress=ctx.progress)
+        assemble(models_folder(ctx.settings.workspace), progress=ctx.progress)
         return Draft(demo_model())
     path = local_path(inp.file)
     stored = ctx.objects.put_file(path)
@@ -73,10 +72,6 @@ def model_register(ctx: JobContext, inp: ModelRegister) -> Draft:
         origin=ModelOrigin(package=inp.origin or "not stated", version="not stated"),
     )
     return Draft(model, (Layer(stored.digest, stored.size, "application/octet-stream", WEIGHTS_LAYER),))
-
-
-def _models_folder(ctx: JobContext) -> Path:
-    return Path(ctx.settings.workspace) / "models"
 
 
 class EndpointRegister(Input):
@@ -93,7 +88,7 @@ class EndpointRegister(Input):
 
 def complete_endpoint(session: Session, inp: EndpointRegister) -> EndpointRegister:
     """Fill in the version of the local engine: another version may answer otherwise, so it is another endpoint."""
-    from quanheng.models.endpoints import installed_engine
+    from quanheng.endpoints import installed_engine
 
     engine = installed_engine() if inp.model else None
     return inp.model_copy(update={"engine": f"{engine.name} {engine.version}" if engine else ""})
@@ -109,7 +104,7 @@ def complete_endpoint(session: Session, inp: EndpointRegister) -> EndpointRegist
 )
 def endpoint_register(ctx: JobContext, inp: EndpointRegister) -> Draft:
     """Leave the endpoint with everything an answer depends on."""
-    from quanheng.models.endpoints import demo_endpoint, demo_model, installed_engine
+    from quanheng.endpoints import demo_endpoint, demo_model, installed_engine
 
     if (inp.model is None) == (not inp.url):
         raise Invalid(
@@ -211,7 +206,7 @@ class ResponsesGenerate(Input):
 )
 def responses_generate(ctx: JobContext, inp: ResponsesGenerate) -> Draft:
     """Leave the raw answers. Each is kept as it comes, so a killed run goes on where it stopped."""
-    from quanheng.models.endpoints import generate
+    from quanheng.models.generate import generate
 
     bank, endpoint = ctx.one("bank"), ctx.one("endpoint")
     assert isinstance(bank.model, Benchmark) and isinstance(endpoint.model, Endpoint)  # noqa: S101 - Takes
@@ -238,31 +233,13 @@ def responses_generate(ctx: JobContext, inp: ResponsesGenerate) -> Draft:
 
 def _client(ctx: JobContext, inp: ResponsesGenerate, endpoint: Endpoint, stack: ExitStack) -> ChatClient:
     """Return a client for the endpoint; a local model's server runs until the stack is left."""
-    from quanheng.models.endpoints import LocalServer, key_from
+    from quanheng.endpoints import LocalServer, key_from
+    from quanheng.endpoints.weights import weights_file
 
     if endpoint.url is None:
-        server = stack.enter_context(LocalServer(_weights(ctx, endpoint), endpoint))
+        path = weights_file(endpoint, ctx.objects, ctx.settings.workspace)
+        server = stack.enter_context(LocalServer(path, endpoint))
         return server.client()
     check_address(ctx.settings.allowed_hosts, endpoint.url)  # the setting may have changed since it was registered
     key = key_from(KEY_VARIABLE) if os.environ.get(KEY_VARIABLE) else None
     return ChatClient(endpoint, key=key, concurrency=inp.concurrency)
-
-
-def _weights(ctx: JobContext, endpoint: Endpoint) -> Path:
-    """Return the file of a local endpoint's weights."""
-    from quanheng.models.endpoints import assemble, demo_model
-
-    assert endpoint.weights is not None  # noqa: S101 - a local endpoint has weights
-    if endpoint.weights == demo_model().weights:
-        return assemble(_models_folder(ctx))
-    if not ctx.objects.exists(endpoint.weights.digest):
-        raise Conflict(
-            "the weights of this endpoint are not in the workspace",
-            "工作区中没有该端点的模型权重",
-            hint=(
-                "Register the model file: quanheng model register --file FILE",
-                "请登记模型文件：quanheng model register --file FILE",
-            ),
-            code="no_weights",
-        )
-    return ctx.objects.path(endpoint.weights.digest)

@@ -11,6 +11,7 @@ from quanheng.core.session import Session
 from quanheng.core.verb import query
 from quanheng.kinds.oversight import Assessment
 from quanheng.oversight import next_steps  # noqa: F401 - registers what the wing suggests to do next
+from quanheng.oversight import source_queries as _sources  # noqa: F401 - its query is registered with these
 
 
 class AssessmentShow(Input):

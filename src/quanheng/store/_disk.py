@@ -96,13 +96,20 @@ def make_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def scratch(folder: Path) -> Iterator[Path]:
-    """Lend a new folder in `folder` (made if missing), mode 0700, under a name nobody else has."""
+    """Lend a new folder in `folder` (made if missing), mode 0700, under a name nobody else has.
+
+    A full disk that the block meets is told as `explain` tells it.
+    """
     path = folder / f"{os.getpid()}-{os.urandom(8).hex()}.part"
     with disk_errors(folder):
         make_folder(folder)
         path.mkdir(mode=0o700)
     try:
         yield path
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise explain(error, path) from error
+        raise
     finally:
         shutil.rmtree(path, ignore_errors=True)
 

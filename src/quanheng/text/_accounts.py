@@ -54,7 +54,9 @@ def _local_start(seen: str, end: int) -> int:
 #: Behind the first character: no letter or digit before it, save "IP".
 _IP_LEFT = r"(?:(?<![0-9a-z.].)|(?<=ip.)(?<![a-z]ip.)|(?<=ipv[46].))"
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-_IPV4 = re.compile(rf"\d{_IP_LEFT}\d{{0,2}}(?:\.{_OCTET}){{3}}(?![0-9a-z])(?!\.\d)")
+_IPV4 = re.compile(rf"[0-9]{_IP_LEFT}\d{{0,2}}(?:\.{_OCTET}){{3}}(?![0-9a-z])(?!\.\d)")
+#: In every IPv4 address; it begins with one character, which `re` skips to.
+_IPV4_HINT = re.compile(r"\.[0-9]{1,3}\.[0-9]")
 _VERSION_WORD = re.compile(
     r"(?:版本?|version|ver|release|发行|固件|驱动|内核|第|章|条|节|oid|build)号?[为是]?[ ]?[:.]?[ ]?$|(?<![a-z])v[. ]?$"
 )
@@ -64,6 +66,8 @@ _ADDRESS_WORD = re.compile(r"(?<![a-z])ips?(?![a-z])|地址|主机|服务器|登
 
 def ipv4_addresses(seen: str) -> Spans:
     """Yield IPv4 addresses, save 0/8, 127/8, 224/8 and above, networks ("10.0.0.0/8"), versions, section numbers."""
+    if not _IPV4_HINT.search(seen):
+        return
     told: set[int] | None = None  # places of cells below a title that says what they are
     for match in _IPV4.finditer(seen):
         if told is None:
@@ -88,6 +92,8 @@ _IPV6 = re.compile(
     rf"[23f]{_IP_LEFT}[0-9a-f]{{3}}:[0-9a-f:]{{2,34}}"
     r"(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![0-9a-z])(?!\.\d)"
 )
+#: In every IPv6 address, so that colons alone cost nothing.
+_IPV6_HINT = re.compile(r":(?<=[0-9a-f]{4}:)[0-9a-f:]{2}")
 _GROUP_BEFORE = re.compile(r"(?<![0-9a-z])[0-9a-f]{0,4}:\Z")  # the match is the middle of something longer
 #: Global unicast, unique local, link local; RFC 3849's 2001:db8 is nobody's.
 _IPV6_LEAD = re.compile(r"[23][0-9a-f]{3}|f[cd][0-9a-f]{2}|fe[89ab][0-9a-f]")
@@ -95,7 +101,7 @@ _IPV6_LEAD = re.compile(r"[23][0-9a-f]{3}|f[cd][0-9a-f]{2}|fe[89ab][0-9a-f]")
 
 def ipv6_addresses(seen: str) -> Spans:
     """Yield IPv6 addresses of the ranges that are somebody's, whole or shortened with "::"."""
-    if "::" not in seen and seen.count(":") < 7:
+    if not _IPV6_HINT.search(seen) or ("::" not in seen and seen.count(":") < 7):
         return
     for match in _IPV6.finditer(seen):
         shown = match.group()
@@ -116,6 +122,12 @@ def ipv6_addresses(seen: str) -> Spans:
 
 _USER_INFO = re.compile(r"://([^\s/?#@:\0<>\"'\\]{0,64}:[^\s/?#@\0<>\"'\\]{1,128})@(?=[0-9a-z\[])")
 _VALUE = r"[\"']?(?:[=:]|[ ][=:][ ]|:[ ])[\"']?([0-9a-z._~+/%=-]{8,512})"
+#: In everything that `_SECRETS` finds: the sign, a value behind it, the last letter of one of the words before it. Two
+#: patterns, since `re` skips to one character faster than to a set.
+_VALUE_HINTS = tuple(
+    re.compile(sign + r"(?=[ ]?[\"']?[0-9a-z._~+/%=-]{8})(?:(?<=[dgnty].)|(?<=[dgnty][\"' ].)|(?<=[dgnty][\"'][ ].))")
+    for sign in "=:"
+)
 _SECRETS = (
     re.compile(r"[?&;](?:token|sig|sign|key|secret|pwd|passwd|password|session_?id|jwt)" + _VALUE),
     re.compile(
@@ -134,7 +146,7 @@ def url_credentials(seen: str) -> Spans:
         for match in _USER_INFO.finditer(seen):
             if not _PLACEHOLDERS.fullmatch(match.group(1).partition(":")[2]):
                 yield match.span(1)
-    for pattern in _SECRETS if "=" in seen or ":" in seen else ():
+    for pattern in _SECRETS if any(hint.search(seen) for hint in _VALUE_HINTS) else ():
         for match in pattern.finditer(seen):
             value = match.group(1).rstrip("./")
             if any(map(str.isdigit, value)) and not _PLACEHOLDERS.fullmatch(value):
@@ -155,12 +167,13 @@ _WECHAT = re.compile(
     rf"({_WECHAT_ID})"
 )
 _WECHAT_TITLE = re.compile(r"微信号?|wechat(?:_id)?")
-_WECHAT_WORDS = ("微信", "威信", "薇信", "wechat", "weixin", "vx")
+_WECHAT_WORD = re.compile("[微威薇wv](?:(?<=[微威薇])信|(?<=w)e(?:chat|ixin)|(?<=v)x)")
 
 
 def qq_numbers(seen: str) -> Spans:
     """Yield QQ numbers behind the word, or in a column of that title."""
-    if "q" in seen or "扣扣" in seen or "企鹅" in seen:
+    is_latin = "q" in seen and ("qq" in seen or "加q" in seen or "q:" in seen)
+    if is_latin or "扣扣" in seen or "鹅" in seen:
         yield from (match.span(1) for match in _QQ.finditer(seen))
         for cell in columns(seen, _QQ_TITLE):
             if re.fullmatch(_QQ_NUMBER, seen[cell.start : cell.end]):
@@ -169,7 +182,7 @@ def qq_numbers(seen: str) -> Spans:
 
 def wechat_ids(seen: str) -> Spans:
     """Yield WeChat names behind the word, or in a column of that title."""
-    if any(word in seen for word in _WECHAT_WORDS):
+    if _WECHAT_WORD.search(seen):
         yield from (match.span(1) for match in _WECHAT.finditer(seen))
         for cell in columns(seen, _WECHAT_TITLE):
             if re.fullmatch(_WECHAT_ID, seen[cell.start : cell.end]):

@@ -7,7 +7,7 @@ that is no Han character, or before a word that follows names. Without a cue not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from quanheng.text._context import columns
 
@@ -97,12 +97,37 @@ _CUE = (
     r"|\"name(?=\"))"
     r"(?:姓名|名称|名字|信息|名)?(?:[(][^()\n\0]{1,8}[)])?"
 )
-_RAW_CUE = _CUE.replace("[ ]", "[ \u3000\xa0]").replace("[(]", "[(（]").replace("[)]", "[)）]")
 _COMPOUND_FIRST = "".join(sorted({word[0] for word in _COMPOUND}))
+
+
+def _ended_by(words: Iterable[str]) -> str:
+    """Return a pattern of the last character of each word, behind the others: `re` skips to those fastest.
+
+    First asked is the character before it, since most of the last ones end other words as well.
+    """
+    by_last: dict[str, list[str]] = {}
+    for word in words:
+        by_last.setdefault(word[-1], []).append(word)
+    branches = []
+    for last, ended in by_last.items():
+        before = "".join(sorted({word[-2] for word in ended}))
+        branches.append(f"{last}(?<=[{before}]{last})(?:{'|'.join(f'(?<={word})' for word in ended)})")
+    return "|".join(branches)
+
+
+#: 姓名 with up to four blanks inside; a look-behind has one width.
+_SPACED = "|".join(f"(?<=姓[ \u3000\xa0]{{{blanks}}}名)" for blanks in range(5))
+#: The same as `_CUE`, in the text before it is folded as well, by the last characters.
+_CUE_ENDS = (
+    rf"(?:{_ended_by([*_CUE_WORDS, *_LATIN_CUES])}"
+    rf"|名(?:{_SPACED}"
+    r"|(?<=户名)(?<!用户名)(?<!账户名))|主(?<=业主)(?<!企业主)|e(?<=\"name)(?=\"))"
+    r"(?:姓名|名称|名字|信息|名)?(?:[(（][^()\n\0]{1,8}[)）])?"
+)
 #: Asked of the text before it is folded. Every pattern that a whole text is searched with starts with a literal or a
 #: set: `re` looks for those fastest.
 _CUED = re.compile(
-    rf"{_RAW_CUE}(?:[\"'”’ \u3000:：=＝|\t是为“‘《\[]{{1,12}}[{_SINGLE}{_COMPOUND_FIRST}]"
+    rf"{_CUE_ENDS}(?:[\"'”’ \u3000:：=＝|\t是为“‘《\[]{{1,12}}[{_SINGLE}{_COMPOUND_FIRST}]"
     rf"|[{_DIRECT_SINGLE}{_COMPOUND_FIRST}]|(?<=叫)[{_SINGLE}]|[ \"']{{0,4}}(?:[\t|,]|\n))"
 )
 _ANNOUNCED = re.compile(rf"{_CUE}(?:{_OPENING}|[是为][ ]?[:]?[ ]?|[ ]{{1,8}})({_NAME})")

@@ -1,31 +1,25 @@
-"""Compiled loops of `shingles`: hashes of n-grams, minima per permutation, band keys, common elements, winnowing.
+"""Loops of `shingles`, to be compiled (`compiled.py`): hashes of n-grams, minima, band keys, common values, winnowing.
 
-Imported inside functions only, because numba is heavy. Whole-number arithmetic modulo 2⁶⁴ throughout, so that every
-machine and the plain numpy path in `shingles` give the same bytes. The loops let go of the interpreter's lock.
+Whole-number arithmetic modulo 2⁶⁴ throughout, so that every machine and the plain numpy path in `shingles` give the
+same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit  # noqa: TID253 - this module is imported inside functions
+
+KERNELS = {
+    "fold": "u4* i8* i8 u4* u4 u4 u4* i8* -> i8",
+    "hash_shingles": "u4* i8* i8* i8 i8 u8 u4 u8*",
+    "minima": "u8* i8* i8 u8* u8* i8 u8* u4*",
+    "band_keys": "u4* i8 i8 i8 i8 u8* u8*",
+    "count_common": "u8* i8 u8* i8 -> i8",
+    "winnow": "u8* i8 i8 i8* -> i8",
+}
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """Return `function` compiled, with the machine code kept on disk where there is a place for it.
-
-    numba keeps it beside the module, else in the user's cache folder, or in NUMBA_CACHE_DIR when that is set; a
-    read-only installation without any of these still runs and compiles once a process.
-    """
-    try:
-        return njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # numba: "cannot cache function: no locator available"
-        return njit(nogil=True)(function)
-
-
-@compiled
 def mix(x: Any) -> Any:
     """Return the finaliser of splitmix64 of `x` (Steele, Lea & Flood 2014; constants of Stafford's variant 13)."""
     x = np.uint64(x)
@@ -34,11 +28,37 @@ def mix(x: Any) -> Any:
     return x ^ (x >> np.uint64(31))
 
 
-@compiled
-def hash_shingles(points: Any, offsets: Any, starts: Any, size: int, base: Any, whole_from: Any, out: Any) -> None:
+def fold(points: Any, offsets: Any, documents: int, table: Any, unknown: Any, own: Any, out: Any, starts: Any) -> int:
+    """Fill `out` with the folded code points of every document and `starts` with where each begins; return how many.
+
+    What the table makes 0 is left out; a document of which nothing is left keeps its own, each with `own` set. -1 when
+    the table does not know a code point yet.
+    """
+    count = 0
+    starts[0] = 0
+    for i in range(documents):
+        first = count
+        for k in range(offsets[i], offsets[i + 1]):
+            folded = table[points[k]]
+            if folded == unknown:
+                return -1
+            if folded != 0:
+                out[count] = folded
+                count += 1
+        if count == first:
+            for k in range(offsets[i], offsets[i + 1]):
+                out[count] = points[k] | own
+                count += 1
+        starts[i + 1] = count
+    return count
+
+
+def hash_shingles(
+    points: Any, offsets: Any, starts: Any, documents: int, size: int, base: Any, whole_from: Any, out: Any
+) -> None:
     """Fill `out` with the hashes of document i's n-grams at [starts[i], starts[i + 1])."""
     base = np.uint64(base)
-    for i in range(len(offsets) - 1):
+    for i in range(documents):
         first, last = offsets[i], offsets[i + 1]
         at = starts[i]
         if last - first < size or points[first] >= whole_from:
@@ -55,13 +75,16 @@ def hash_shingles(points: Any, offsets: Any, starts: Any, size: int, base: Any, 
                 at += 1
 
 
-@compiled
-def minima(hashes: Any, offsets: Any, multiply: Any, add: Any, out: Any) -> None:
-    """Fill out[i, p] with the least (x · multiply[p] + add[p]) >> 32 over the hashes x of document i."""
-    permutations = len(multiply)
-    least = np.empty(permutations, np.uint64)
-    for i in range(len(offsets) - 1):
-        least[:] = np.uint64(0xFFFFFFFFFFFFFFFF)
+def minima(
+    hashes: Any, offsets: Any, documents: int, multiply: Any, add: Any, permutations: int, least: Any, out: Any
+) -> None:
+    """Fill out[i · permutations + p] with the least (x · multiply[p] + add[p]) >> 32 over the hashes x of document i.
+
+    least: room for `permutations` numbers.
+    """
+    for i in range(documents):
+        for p in range(permutations):
+            least[p] = np.uint64(0xFFFFFFFFFFFFFFFF)
         for k in range(offsets[i], offsets[i + 1]):
             x = hashes[k]
             for p in range(permutations):
@@ -69,25 +92,26 @@ def minima(hashes: Any, offsets: Any, multiply: Any, add: Any, out: Any) -> None
                 v = x * multiply[p] + add[p]
                 least[p] = min(least[p], v)
         for p in range(permutations):
-            out[i, p] = np.uint32(least[p] >> np.uint64(32))
+            out[i * permutations + p] = np.uint32(least[p] >> np.uint64(32))
 
 
-@compiled
-def band_keys(signatures: Any, bands: int, rows: int, seeds: Any, out: Any) -> None:
-    """Fill out[i, b] with the hash of rows [b · rows, (b + 1) · rows) of signature i, seeded by seeds[b]."""
-    for i in range(len(signatures)):
+def band_keys(signatures: Any, documents: int, width: int, bands: int, rows: int, seeds: Any, out: Any) -> None:
+    """Fill out[i · bands + b] with the hash of rows [b · rows, (b + 1) · rows) of signature i, seeded by seeds[b].
+
+    width: numbers of a signature.
+    """
+    for i in range(documents):
         for b in range(bands):
             h = np.uint64(seeds[b])
             for r in range(rows):
-                h = mix(h ^ np.uint64(signatures[i, b * rows + r]))
-            out[i, b] = h
+                h = mix(h ^ np.uint64(signatures[i * width + b * rows + r]))
+            out[i * bands + b] = h
 
 
-@compiled
-def count_common(one: Any, other: Any) -> int:
+def count_common(one: Any, ones: int, other: Any, others: int) -> int:
     """Return how many values two sorted arrays without repeats have in common."""
     i = j = common = 0
-    while i < len(one) and j < len(other):
+    while i < ones and j < others:
         if one[i] == other[j]:
             common += 1
             i += 1
@@ -99,11 +123,10 @@ def count_common(one: Any, other: Any) -> int:
     return common
 
 
-@compiled
-def winnow(hashes: Any, window: int, out: Any) -> int:
+def winnow(hashes: Any, n: int, window: int, out: Any) -> int:
     """Fill `out` with the places that winnowing picks from one document's hashes; return how many."""
     count, least = 0, -1
-    for end in range(window - 1, len(hashes)):
+    for end in range(window - 1, n):
         start = end - window + 1
         if least < start:  # the last one left the window: the rightmost least of this window
             least = start

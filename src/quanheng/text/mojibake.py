@@ -8,6 +8,7 @@ passed through a table that could not hold it (U+FFFD, 锟斤拷) is lost; it is
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -38,8 +39,9 @@ _MOST_COMMON = 0.15
 _TO_1252 = {
     ord(bytes([byte]).decode("cp1252")): chr(byte) for byte in range(0x80, 0xA0) if byte not in b"\x81\x8d\x8f\x90\x9d"
 }
-_LATIN = re.compile("[\x80-\xff" + "".join(map(chr, _TO_1252)) + "]{4,}")
 _LATIN_LETTER = "[\x80-\xff" + "".join(map(chr, _TO_1252)) + "]"
+#: Four in a row; written so that `re` sees the set that it begins with, and skips to it.
+_LATIN = re.compile(4 * _LATIN_LETTER)
 #: A stretch may hold ASCII and blanks; it begins and ends with what is suspected.
 _LATIN_RUN = re.compile(f"{_LATIN_LETTER}(?:[\x20-\x7e]*{_LATIN_LETTER})+")
 _ODD = re.compile("锟斤拷|斤拷锟|[锟拷]{2,}|锟斤|\ufffd")
@@ -87,12 +89,15 @@ def repair(text: str) -> Repaired:
     kind: Wrong | None = None
     if _LATIN.search(text):
         text, kind = _without_latin(text)
-    if _gbk_pairs().search(text):
+    is_paired = _gbk_pairs().search(text) is not None
+    if is_paired:
         text, gbk = _without_gbk(text)
         kind = kind or gbk
-    lost = sum(len(found) for found in _LOST.findall(text)) if _ODD.search(text) else 0
-    if len(_gbk_pairs().findall(text)) >= _LEAST_PAIRS:
-        lost += sum(_unmended(line) for line in text.split("\n"))
+    # One of these is in whatever `_ODD` finds, and a search for a character is ten times as fast.
+    is_odd = ("锟" in text or "拷" in text or "\ufffd" in text) and _ODD.search(text)
+    lost = sum(len(found) for found in _LOST.findall(text)) if is_odd else 0
+    if is_paired and len(_gbk_pairs().findall(text)) >= _LEAST_PAIRS:
+        lost += sum(_unmended(line) for line in _lines_with_pairs(text))
     return Repaired(text, kind or ("lost" if lost else None), lost)
 
 
@@ -111,6 +116,16 @@ def _certain(before: str, after: str) -> bool:
 def _certain_of_pairs(after: str) -> bool:
     share, han = common_share(after)
     return han >= _LEAST_HAN_OF_PAIRS and share >= _LEAST_COMMON_OF_PAIRS
+
+
+def _lines_with_pairs(text: str) -> Iterator[str]:
+    """Yield the lines that hold what a character of UTF-8 begins with when it is read as GBK; few others' do."""
+    done = 0
+    while (found := _gbk_pairs().search(text, done)) is not None:
+        end = text.find("\n", found.end())
+        end = len(text) if end < 0 else end
+        yield text[text.rfind("\n", done, found.start()) + 1 or done : end]
+        done = end
 
 
 def _unmended(line: str) -> int:

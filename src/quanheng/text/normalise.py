@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opencc_pyo3 import OpenCC
 
 #: Recorded wherever normalised text is; a change of `normalise` is a new version.
-VERSION = 1
+VERSION = 2
 
 #: Controls other than tab and newline; soft hyphen; zero-width space and direction marks (joiners U+200C and U+200D
 #: stay: emoji and some scripts need them); bidirectional controls; word joiner and invisible operators; byte order
@@ -32,26 +32,40 @@ _INVISIBLE = re.compile(
 _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _LINE_ENDS = re.compile(r"[^\S\n]+(?=\n)")
+#: Whether there is one of those: line ends are few, and `re` skips to a character that a pattern begins with.
+_BLANK_BEFORE_END = re.compile(r"\n(?<=[^\S\n]\n)")
 _BLANK_LINES = re.compile(r"\n{3,}")
 #: One search decides whether any of the substitutions above can apply.
-_SUSPECT = re.compile(_INVISIBLE.pattern[:-2] + "\r\x0b\x0c\x85\u2028\u2029\ud800-\udfff]")
+_SUSPECT = re.compile(_INVISIBLE.pattern[:-2] + "\r\x0b\x0c\x85\u2028\u2029\u2e80-\u2fd5\ud800-\udfff]")
+#: Text copied from PDF often has radicals where characters are meant: they look alike and are no Han to any rule. The
+#: Kangxi radicals by their compatibility mapping; of the supplement those whose equivalent unified ideograph (Unicode
+#: 18, EquivalentUnifiedIdeograph.txt) is in the basic plane.
+_RADICALS = str.maketrans(
+    "⺁⺂⺃⺄⺅⺆⺈⺉⺊⺋⺌⺍⺎⺏⺐⺒⺓⺔⺖⺗⺘⺙⺛⺜⺝⺞⺟⺠⺡⺢⺣⺤⺥⺦⺧⺨⺩⺫⺬⺭⺯⺰⺱⺲⺳⺴⺶⺹⺺⺻"
+    "⺼⺾⺿⻀⻁⻂⻃⻄⻅⻆⻈⻉⻋⻌⻍⻎⻏⻐⻑⻒⻓⻔⻖⻗⻘⻙⻚⻛⻜⻝⻟⻠⻢⻣⻤⻥⻦⻧⻨⻩⻪⻫⻬⻭⻮⻯⻰⻱⻲⻳",
+    "厂乛乚乙亻冂刀刂卜㔾小小兀尣尢巳幺彑忄心扌攵旡日月歺母民氵氺灬爫爫丬牛犭王目示礻糹纟罓罒㓁冗羊耂肀聿"
+    "肉艹艹艹虎衤覀西见角讠贝车辶辶辶邑钅長镸长门阝雨青韦页风飞食飠饣马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀龟",
+) | {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0x2F00, 0x2FD6)}
 
 
 def normalise(text: str) -> str:
     """Return `text` in NFC with LF line ends, without invisible characters and outer blanks. Idempotent.
 
-    A lone surrogate becomes U+FFFD. Blanks before a line end go; three or more line ends become two.
+    A lone surrogate becomes U+FFFD, a radical the character that it looks like. Blanks before a line end go; three or
+    more line ends become two.
 
-    >>> normalise("  好评！　")
-    '好评！'
+    >>> normalise("  好评！　"), normalise("⼯作⻓期")
+    ('好评！', '工作长期')
     """
     if _SUSPECT.search(text):
         text = _NEWLINES.sub("\n", text)
-        text = _SURROGATES.sub("\ufffd", _INVISIBLE.sub("", text))
+        text = _SURROGATES.sub("\ufffd", _INVISIBLE.sub("", text)).translate(_RADICALS)
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
-    if "\n" in text:
-        text = _BLANK_LINES.sub("\n\n", _LINE_ENDS.sub("", text))
+    if _BLANK_BEFORE_END.search(text):
+        text = _LINE_ENDS.sub("", text)
+    if "\n\n\n" in text:
+        text = _BLANK_LINES.sub("\n\n", text)
     return text.strip()
 
 
@@ -146,18 +160,31 @@ _FOLD = _Fold()
 
 #: From this length on, numpy is worth its import; the table covers the planes that ordinary text is in.
 _ARRAY_FROM, _TABLE_POINTS = 256, 0x20000
-_NOTHING = 0xFFFFFFFF
+_NOTHING, _UNKNOWN = 0xFFFFFFFF, 0xFFFFFFFE
 
 
 @cache
 def _fold_table() -> Any:
-    """Return the folded code point of each, `_NOTHING` for those left out; None where numpy is not installed."""
+    """Return the folded code point of each, `_UNKNOWN` for those not met yet; None where numpy is not installed.
+
+    `_NOTHING` stands for a character that is left out.
+    """
     try:
         import numpy as np
     except ImportError:
         return None
-    folded = (_fold_character(chr(point)) for point in range(_TABLE_POINTS))
-    return np.fromiter((_NOTHING if one is None else ord(one) for one in folded), np.uint32, _TABLE_POINTS)
+    return np.full(_TABLE_POINTS, _UNKNOWN, np.uint32)
+
+
+def _folded_points(points: Any, table: Any) -> Any:
+    """Return the folded code points; the table learns characters that it meets for the first time."""
+    folded = table[points]
+    if folded.max() >= _UNKNOWN and (folded == _UNKNOWN).any():
+        for code in set(points[folded == _UNKNOWN].tolist()):
+            one = _fold_character(chr(code))
+            table[code] = _NOTHING if one is None else ord(one)
+        folded = table[points]
+    return folded
 
 
 def _shadow_by_table(text: str) -> Shadow | None:
@@ -170,10 +197,10 @@ def _shadow_by_table(text: str) -> Shadow | None:
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     if points.max() >= _TABLE_POINTS:
         return None
-    folded = table[points]
-    kept = folded != _NOTHING
-    if kept.all():
+    folded = _folded_points(points, table)
+    if folded.max() < _UNKNOWN:
         return Shadow(folded.tobytes().decode("utf-32-le", "surrogatepass"), None)
+    kept = folded != _NOTHING
     seen = folded[kept].tobytes().decode("utf-32-le", "surrogatepass")
     return Shadow(seen, tuple(np.flatnonzero(kept).tolist()))
 

@@ -97,6 +97,11 @@ _AFTER: tuple[tuple[Type, Callable[[str], Spans]], ...] = (
     ("address", _addresses.addresses),
     ("name", _names.names),
 )
+#: Six digits with no more than blanks, dashes, dots and brackets between: without them there is no long number, no card
+#: in a column, and neither passport nor permit.
+_SIX_DIGITS = re.compile(r"[0-9](?:[ .()-]*[0-9]){5}")
+_LONG = (_numbers.cards_in_columns, _numbers.travel_permits, _numbers.passports)
+_AFTER_WITHOUT_DIGITS = tuple((kind, recognise) for kind, recognise in _AFTER if recognise not in _LONG)
 #: What is hidden may part two data that hid each other; only a made-up text needs more passes than this.
 _MAX_PASSES = 8
 
@@ -109,10 +114,13 @@ _ODD = (
 )
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _HOUSE = "号弄栋幢座单组室"
+#: Every decimal digit of the first plane: with the class `\d` in its place, `re` would ask a list for each character.
+_DIGITS = "".join(chr(code) for code in range(0x10000) if chr(code).isdecimal())
+_ODD_FIRST_PLANE = _ODD[: _ODD.index("\U0001d400")]
 #: Where this does not hit, no recogniser but that of names does. It starts with one set of characters, which `re`
 #: looks for fastest; what follows says what each of them must stand beside.
 _CUE = re.compile(
-    rf"[\d@{_ODD}{_PROVINCES}{_HOUSE}微威薇vVwWfF=:]"
+    rf"[{_DIGITS}@{_ODD_FIRST_PLANE}\U00010000-\U0010ffff{_PROVINCES}{_HOUSE}微威薇vVwWfF=:]"
     rf"(?:(?<=[@{_ODD}])"
     r"|(?<=\d)(?:(?:[^\w\n]{0,3}\d){4}|\.\d{1,3}\.\d)"
     r"|(?<=[23fF])[0-9a-fA-F]{3}:[0-9a-fA-F:]"
@@ -160,13 +168,15 @@ def _pass(seen: str) -> tuple[str, list[_Found]]:
             seen = _hidden(seen, ordered)
             taken.extend((start, end, kind) for start, end in ordered)
 
+    # Asked once: hiding takes digits away and adds none.
+    has_digits = _SIX_DIGITS.search(seen) is not None
     for kind, recognise in _BEFORE:
         take(kind, list(recognise(seen)))
-    stretches = _numbers.stretches(seen)
+    stretches = _numbers.stretches(seen) if has_digits else []
     if stretches:
         for kind, recognise_in in _NUMBERS:
             take(kind, [span for start, end in stretches for span in recognise_in(seen, start, end)])
-    for kind, recognise in _AFTER:
+    for kind, recognise in _AFTER if has_digits else _AFTER_WITHOUT_DIGITS:
         take(kind, list(recognise(seen)))
     return seen, taken
 

@@ -10,12 +10,13 @@ import re
 import sys
 from functools import cache
 from itertools import pairwise
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from quanheng.text.script import class_patterns
+from quanheng.text.compiled import Kernels, load
+from quanheng.text.quality_kernels import size_for
+from quanheng.text.script import class_characters, class_patterns
 
 #: A change of any rule here is a new version of the operators made of it.
 VERSION = 1
@@ -35,14 +36,9 @@ PIECE = 8
 REPETITION_FROM, REPETITION_CHARACTERS = 64, 20_000
 
 
-@cache
-def kernels() -> ModuleType | None:
+def kernels() -> Kernels | None:
     """Return the compiled functions, None where numba is not installed."""
-    try:
-        from quanheng.text import quality_kernels
-    except ImportError:
-        return None
-    return quality_kernels
+    return load("quality_kernels")
 
 
 class CharacterCounts(NamedTuple):
@@ -71,20 +67,24 @@ _LAST_OF_ITS_KIND = 0x33480
 def _classes() -> tuple[Flags, Ints]:
     """Return the combination of classes that each code point is in, and which classes each combination holds."""
     # Above the last Han every code point is of the same classes, so that one stands for four fifths of all.
-    everything = "".join(map(chr, (*range(_LAST_OF_ITS_KIND), sys.maxunicode)))
+    codes = np.append(np.arange(_LAST_OF_ITS_KIND, dtype=np.uint32), np.uint32(sys.maxunicode))
+    everything = codes.tobytes().decode("utf-32-le", "surrogatepass")
     patterns = {**class_patterns(), "blank": re.compile(r"\s+"), "symbol": _SYMBOLS, "digit": re.compile(r"\d+")}
     bits = np.zeros(len(everything), np.uint16)
-    for place, name in enumerate(CLASSES):
-        for match in patterns[name].finditer(everything):
-            bits[match.start() : match.end()] |= 1 << place
+    for name, pattern in patterns.items():
+        for match in pattern.finditer(everything):
+            bits[match.start() : match.end()] |= 1 << CLASSES.index(name)
+    for name, characters in class_characters().items():
+        bits[[ord(character) for character in characters]] |= 1 << CLASSES.index(name)
     # Code points between Han that no character has yet are no letters, so they are no Han.
     letters = (bits >> CLASSES.index("letter")) & 1 == 1
     for name in ("han", "foreign"):
         bits[~letters] &= ~np.uint16(1 << CLASSES.index(name))
-    bits = np.concatenate((bits[:-1], np.full(sys.maxunicode + 1 - _LAST_OF_ITS_KIND, bits[-1])))
-    combinations, classes = np.unique(bits, return_inverse=True)
+    combinations, inverse = np.unique(bits, return_inverse=True)
+    classes = np.full(sys.maxunicode + 1, inverse[-1], np.uint8)
+    classes[:_LAST_OF_ITS_KIND] = inverse[:-1]
     holds = (combinations[:, None] >> np.arange(len(CLASSES))) & 1
-    return classes.astype(np.uint8), holds.astype(np.int64)
+    return classes, holds.astype(np.int64)
 
 
 def count_characters(points: Points, offsets: Ints) -> CharacterCounts:
@@ -92,7 +92,8 @@ def count_characters(points: Points, offsets: Ints) -> CharacterCounts:
     classes, holds = _classes()
     compiled = kernels()
     if compiled:
-        found = compiled.histogram(classes, points, offsets, len(holds))
+        found = np.zeros((len(offsets) - 1, len(holds)), np.int64)
+        compiled.histogram(classes, points, offsets, len(found), len(holds), found)
     else:
         rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         inside = points[offsets[0] : offsets[-1]]
@@ -111,7 +112,9 @@ def count_repeated_pieces(points: Points, offsets: Ints) -> tuple[Ints, Ints]:
     total = np.where(lengths < REPETITION_FROM, 0, np.minimum(lengths, REPETITION_CHARACTERS) - PIECE + 1)
     compiled = kernels()
     if compiled:
-        repeated = compiled.repeated_pieces(points, offsets, PIECE, REPETITION_CHARACTERS)
+        repeated = np.zeros(len(lengths), np.int64)
+        room = np.empty(size_for(REPETITION_CHARACTERS), np.int32)
+        compiled.repeated_pieces(points, offsets, len(lengths), PIECE, REPETITION_CHARACTERS, room, repeated)
     else:
         repeated = np.array([_repeated(text) for text in _texts(points, offsets)], np.int64)
     return np.where(total > 0, repeated, 0), total
@@ -157,7 +160,12 @@ def count_lines(points: Points, offsets: Ints) -> Lines:
     """Return the counts over the lines of every text."""
     compiled = kernels()
     if compiled:
-        counts = compiled.line_counts(line_flags(), points, offsets)
+        counts = np.zeros((len(offsets) - 1, 7), np.int64)
+        ends = np.searchsorted(np.flatnonzero(points == ord("\n")), offsets)
+        most = int(np.diff(ends).max(initial=0)) + 1
+        tables = [np.empty(size_for(most), np.int64) for _ in range(2)]
+        spans = [np.empty(2 * most, np.int64) for _ in range(2)]
+        compiled.line_counts(line_flags(), points, offsets, len(counts), counts, *tables, *spans)
     else:
         counts = np.array([_count_lines(text) for text in _texts(points, offsets)], np.int64).reshape(-1, 7)
     return Lines(*np.ascontiguousarray(counts.T))

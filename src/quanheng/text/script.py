@@ -52,13 +52,19 @@ def is_chinese(counted: Letters, *, min_han: tuple[int, int] = (1, 4), max_forei
     return enough_han and counted.foreign * max_foreign[1] < max_foreign[0] * counted.letters
 
 
+def _decoded(codec: str, leads: range, trails: tuple[range, ...]) -> str:
+    """Return the characters of these pairs of bytes that there are in a table."""
+    # Decoded at once, a line end after each pair so that one that is no character does not shift the next.
+    pairs = b"\n".join(bytes((lead, trail)) for lead in leads for part in trails for trail in part)
+    return pairs.decode(codec, "ignore").replace("\n", "")
+
+
 @cache
 def _forms() -> tuple[frozenset[str], frozenset[str]]:
     """Return the simplified-only and the traditional-only characters."""
 
     def repertoire(codec: str, leads: range, trails: tuple[range, ...]) -> set[str]:
-        pairs = (bytes((lead, trail)) for lead in leads for part in trails for trail in part)
-        return set("".join(pair.decode(codec, "ignore") for pair in pairs))
+        return set(_decoded(codec, leads, trails))
 
     gb2312 = repertoire("gb2312", range(0xB0, 0xF8), (_CELLS,))
     # Big5 level 1 only: its level 2 is rare characters that simplified text uses as well.
@@ -72,21 +78,28 @@ def _forms() -> tuple[frozenset[str], frozenset[str]]:
 
 
 @cache
-def class_patterns() -> dict[str, re.Pattern[str]]:
-    """Return the pattern of runs of each class of characters that this module counts.
+def class_characters() -> dict[str, str]:
+    """Return the characters of the classes that are lists: simplified, traditional, common.
 
-    The keys: letter, han, foreign (kana, hangul and thai), simplified, traditional, common. "common" are the Han of
-    everyday text: level 1 of GB 2312 (3,755 characters) and the traditional forms of level 1 of Big5.
+    "common" are the Han of everyday text: level 1 of GB 2312 (3,755 characters) and the traditional forms of level 1
+    of Big5.
     """
     simplified, traditional = _forms()
-    level_1 = "".join(bytes((lead, trail)).decode("gb2312", "ignore") for lead in range(0xB0, 0xD8) for trail in _CELLS)
+    level_1 = _decoded("gb2312", range(0xB0, 0xD8), (_CELLS,))
+    found = {"simplified": simplified, "traditional": traditional, "common": traditional.union(level_1)}
+    return {name: "".join(sorted(characters)) for name, characters in found.items()}
+
+
+@cache
+def class_patterns() -> dict[str, re.Pattern[str]]:
+    """Return the pattern of runs of each other class that this module counts: letter, han, foreign.
+
+    foreign: kana, hangul and thai.
+    """
     return {
         "letter": re.compile(r"[^\W\d_]+"),
         "han": re.compile(f"[{HAN}]+"),
         "foreign": re.compile(f"[{_FOREIGN}]+"),
-        "simplified": re.compile("[" + "".join(sorted(simplified)) + "]+"),
-        "traditional": re.compile("[" + "".join(sorted(traditional)) + "]+"),
-        "common": re.compile("[" + "".join(sorted(traditional.union(level_1))) + "]+"),
     }
 
 

@@ -18,11 +18,11 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from quanheng.text.compiled import load
 from quanheng.text.normalise import shadow
 
 if TYPE_CHECKING:
@@ -81,19 +81,27 @@ def _fold_code(code: int) -> int:
     return 0 if category[0] in "PZ" or category == "Cc" else ord(folded)
 
 
-def fold(texts: Packed) -> Packed:
+def fold(texts: Packed, *, plain: bool = False) -> Packed:
     """Return the folded view of texts as code points; where it is empty, the text's own, each with bit 31 set.
+
+    plain: take the numpy path, which gives the same and needs no compiler.
 
     >>> fold(encode(["Ａ，b！", "！"])).values.tolist() == [ord("a"), ord("b"), ord("！") | 1 << 31]
     True
     """
     points, offsets = texts
     table = _table()
+    kernels = None if plain else _kernels()
+    if kernels and len(points):
+        out, starts = np.empty(len(points), np.uint32), np.zeros(len(offsets), np.int64)
+        given = points, offsets, texts.n, table, _UNKNOWN, _OWN, out, starts
+        count = kernels.fold(*given)
+        if count < 0:
+            _learn(table, points)
+            count = kernels.fold(*given)
+        return Packed(out[:count], starts)
+    _learn(table, points)
     folded = table[points]
-    unknown = np.unique(points[folded == _UNKNOWN])
-    if len(unknown):
-        table[unknown] = [_fold_code(int(code)) for code in unknown]
-        folded = table[points]
     stays = folded != 0
     before = np.zeros(len(points) + 1, np.int64)
     np.cumsum(stays, out=before[1:])
@@ -106,6 +114,12 @@ def fold(texts: Packed) -> Packed:
     starts = np.zeros_like(offsets)
     np.cumsum(kept, out=starts[1:])
     return Packed(folded[stays], starts)
+
+
+def _learn(table: U32, points: U32) -> None:
+    """Enter the code points that the table does not know yet."""
+    for code in set(points[table[points] == _UNKNOWN].tolist()):
+        table[code] = _fold_code(code)
 
 
 def hash_shingles(folded: Packed, size: int = SHINGLE, *, plain: bool = False) -> Packed:
@@ -123,7 +137,7 @@ def hash_shingles(folded: Packed, size: int = SHINGLE, *, plain: bool = False) -
     hashes = np.empty(starts[-1], np.uint64)
     kernels = None if plain else _kernels()
     if kernels:
-        kernels.hash_shingles(points, offsets, starts, size, np.uint64(_BASE), np.uint32(_OWN), hashes)
+        kernels.hash_shingles(points, offsets, starts, folded.n, size, _BASE, _OWN, hashes)
     else:
         _hash_plainly(folded, starts, whole, size, hashes)
     return Packed(hashes, starts)
@@ -169,7 +183,7 @@ def signatures(hashes: Packed, permutations: int = 128, seed: int = 1, *, plain:
     out = np.empty((hashes.n, permutations), np.uint32)
     kernels = None if plain else _kernels()
     if kernels:
-        kernels.minima(*hashes, multiply, add, out)
+        kernels.minima(*hashes, hashes.n, multiply, add, permutations, np.empty(permutations, np.uint64), out)
         return out
     for i in range(hashes.n):
         least = np.full(permutations, 0xFFFFFFFFFFFFFFFF, np.uint64)
@@ -186,7 +200,7 @@ def band_keys(signatures: U32, bands: int, rows: int, seed: int = 1, *, plain: b
     out = np.empty((len(signatures), bands), np.uint64)
     kernels = None if plain else _kernels()
     if kernels:
-        kernels.band_keys(signatures, bands, rows, seeds, out)
+        kernels.band_keys(signatures, *signatures.shape, bands, rows, seeds, out)
         return out
     out[:] = seeds
     for r in range(rows):
@@ -215,7 +229,7 @@ def common(one: U64, other: U64) -> int:
     """Return how many values two sorted arrays without repeats have in common."""
     kernels = _kernels()
     if kernels:
-        return int(kernels.count_common(one, other))
+        return int(kernels.count_common(one, len(one), other, len(other)))
     return len(np.intersect1d(one, other, assume_unique=True))
 
 
@@ -228,7 +242,7 @@ def winnow(hashes: U64, window: int, *, plain: bool = False) -> I64:
     kernels = None if plain else _kernels()
     if kernels:
         out = np.empty(len(hashes), np.int64)
-        return out[: kernels.winnow(hashes, window, out)].copy()
+        return out[: kernels.winnow(hashes, len(hashes), window, out)].copy()
     picked: list[int] = []
     for start in range(len(hashes) - window + 1):
         part = hashes[start : start + window]
@@ -248,10 +262,6 @@ def chance_of_candidate(jaccard: float, bands: int, rows: int) -> float:
     return -math.expm1(bands * math.log1p(-(jaccard**rows))) if jaccard < 1 else 1.0
 
 
-@cache
 def _kernels() -> Any:
     """Return the compiled loops, or None where numba is not installed."""
-    try:
-        return import_module("quanheng.text.minhash_kernels")
-    except ImportError:
-        return None
+    return load("minhash_kernels")

@@ -42,6 +42,14 @@ class Artifacts:
             return list(stream)
 
 
+def _in_row(row: dict[str, Any], path: str) -> Any:
+    """Return what stands in a row under a name, or under names and numbers joined by slashes."""
+    value: Any = row
+    for key in path.split("/"):
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    return value
+
+
 class Places:
     """Looks up places, and counts again what configs tell of rows."""
 
@@ -79,7 +87,8 @@ class Places:
             return b"".join(self.artifacts.rows(digest, part)).decode()
         found = self._rows(part, digest)
         assert len(found) == 1, (place, len(found))
-        return str(found[0][part.partition("#")[2]])
+        value = _in_row(found[0], part.partition("#")[2])
+        return "；".join(value) if isinstance(value, list) else str(value)
 
     def _one(self, part: str, digest: str) -> int:
         if part.startswith("/"):
@@ -88,6 +97,8 @@ class Places:
             return int(self._of_answer(part))
         if part.startswith("diff/"):
             return self._differing(part, digest)
+        if part.startswith("terms/"):
+            return self._other_terms(part, digest)
         rows, what = self._rows(part, digest), part.partition("#")[2]
         if not what:
             return len(rows)
@@ -100,7 +111,7 @@ class Places:
             pairs = [pair.split(" ") for row in rows for pair in row["reason"].split(", ")]
             return sum(int(n) for type_, n in pairs if type_ == found[1])
         assert len(rows) == 1, part
-        return int(rows[0][what])
+        return int(_in_row(rows[0], what))
 
     def _of_answer(self, part: str) -> Any:
         value: Any = self.analysis
@@ -125,6 +136,18 @@ class Places:
             for row in self.table(digest if role == "first" else other, "data/*")
             if row["source"] == source
         )
+
+    def _other_terms(self, part: str, digest: str) -> int:
+        """Return how many terms of a lexicon are added, removed or changed against another: "terms/DIGEST#/added"."""
+        earlier, _, what = part.removeprefix("terms/").partition("#/")
+        one, other = ({row["term"]: row for row in self.table(d, "terms.jsonl")} for d in (earlier, digest))
+        shared = one.keys() & other.keys()
+        sizes = {
+            "added": len(other.keys() - shared),
+            "removed": len(one.keys() - shared),
+            "changed": sum(one[term] != other[term] for term in shared),
+        }
+        return sizes[what]
 
     def _at_pointer(self, part: str, digest: str) -> int:
         pointer, _, conditions = part.partition("?")
@@ -163,6 +186,10 @@ class Places:
             wanted = unquote(value)
             if edges := re.fullmatch(r"(\d+)\.\.(\d+)", wanted):
                 rows = [row for row in rows if int(edges[1]) <= row[name] <= int(edges[2])]
+            elif days := re.fullmatch(r"(\d{4}-\d\d-\d\d)?\.\.(\d{4}-\d\d-\d\d)", wanted):
+                rows = [row for row in rows if row[name] and (days[1] or "") <= row[name] <= days[2]]
+            elif wanted.startswith("*") and wanted.endswith("*"):
+                rows = [row for row in rows if wanted[1:-1].lower() in row[name].lower()]
             else:
                 rows = [row for row in rows if row.get(name) == wanted]
         return rows
@@ -273,8 +300,33 @@ def _of_source(places: Places, digest: str, index: str, what: str) -> int:
         "documents_kept": len(kept),
         "documents_read": len(kept) + len(dropped),
         "characters_kept": sum(row["characters"] for row in kept),
+        "bytes_kept": sum(len(row["text"].encode()) for row in kept),
         "broken_rows": len(broken),
     }[what]
+
+
+def _found_in(places: Places, digest: str, index: str, field: str, reason: str, unit: str) -> int:
+    """Return how much of a source was edited or listed for a reason, by decisions, lists and the texts themselves."""
+    if field == "reviewed":
+        ids = {row["id"] for row in places.table(digest, "filter.jsonl") if reason in row["reasons"]}
+    else:
+        rows = [row for row in places.table(digest, "decisions/*") if row["decision"] in ("mask", "edit")]
+        ids = {row["id"] for row in rows if reason in {span[4] for span in json.loads(row["spans"] or "[]")}}
+    source = places.artifacts.configs[digest]["per_source"][int(index)]["source"]
+    kept = [row["text"] for row in places.table(digest, "data/*") if row["id"] in ids and row["source"] == source]
+    return {"documents": len(kept), "characters": sum(map(len, kept)), "bytes": len("".join(kept).encode())}[unit]
+
+
+def _screened(places: Places, digest: str, index: str) -> int | None:
+    """Return the documents of a source that came to the keyword step: those kept, and those dropped from there on."""
+    config = places.artifacts.configs[digest]
+    uses = [step["use"] for step in config["recipe"]["steps"]]
+    if "lexicon" not in uses or uses.index("lexicon") in config["skipped"]:
+        return 0
+    later = {step["reason"] for step in config["recipe"]["steps"][uses.index("lexicon") :] if step["drop"]}
+    later |= {"duplicate", "near_duplicate", "repeated_line", "repeated_passage", "taken_down"}
+    kept = _of_source(places, digest, index, "documents_kept")
+    return kept + sum(_drop(places, digest, index, reason) for reason in later)
 
 
 def _funnel(places: Places, digest: str, index: str, side: str) -> int:
@@ -412,7 +464,10 @@ RECOUNTS: dict[str, tuple[tuple[str, Count], ...]] = {
         (r"/totals/characters", lambda p, d: sum(row["characters"] for row in p.table(d, "data/*"))),
         (r"/funnel/(\d+)/documents_(before|after)", _funnel),
         (r"/per_source/(\d+)/dropped/(\w+)", _drop),
-        (r"/per_source/(\d+)/(documents_kept|documents_read|characters_kept|broken_rows)", _of_source),
+        (r"/per_source/(\d+)/(documents_kept|documents_read|characters_kept|bytes_kept|broken_rows)", _of_source),
+        (r"/per_source/(\d+)/dropped_amounts/(\w+)/documents", _drop),
+        (r"/per_source/(\d+)/(edited|reviewed)/(\w+)/(documents|characters|bytes)", _found_in),
+        (r"/per_source/(\d+)/screened", _screened),
         (r"/personal_data/(\w+)", _masked),
         (r"/masked_documents", lambda p, d: _flag(p, d, "masked")),
         (r"/language/(.+)", _flag),

@@ -178,7 +178,12 @@ def test_what_is_made_of_a_corpus(demo: Any) -> None:
     assert "/p/main/do/corpus/export" in mix.find("div", class_="verdict")[0].find("a")[0].attributes["href"]
     tokenizer = page(client, at(demo, "tokenizer:small"))
     assert said(tokenizer.find("h1")[0]) == HOSTILE and "汉字" in said(tokenizer)
-    for name in ("export:hf", "export:mega", "mix:plan", "tokenizer:small"):
+    ngrams = page(client, at(demo, "ngram_model:ngrams"))
+    model = config(demo, "ngram_model:ngrams")
+    assert f"留出文本困惑度 {model['perplexity']['value']}" in said(ngrams) and model["perplexity"]["upper"] in said(
+        ngrams
+    )
+    for name in ("export:hf", "export:mega", "mix:plan", "tokenizer:small", "ngram_model:ngrams"):
         assert page(browser(demo, "en"), at(demo, name))
 
 
@@ -320,5 +325,5 @@ def test_terms_that_ended(demo: Any, tmp_path: Any) -> None:
     path.write_text("".join(json.dumps(term) + "\n" for term in terms), "utf-8")
     demo.lexicon.register(file=str(path), title=HOSTILE, owner=HOSTILE, note=HOSTILE, as_name="old")
     tree = page(browser(demo), at(demo, "lexicon:old"))
-    assert "2020-01-01 已过期" in said(tree) and "<b>新词</b>" in said(tree) and "仅计数" in said(tree)
+    assert "2020-01-01已过期" in said(tree) and "<b>新词</b>" in said(tree) and "仅计数" in said(tree)
     assert said(tree.find("h1")[0]) == HOSTILE

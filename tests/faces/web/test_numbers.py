@@ -106,6 +106,12 @@ class Checker:
                 assert whole(text) == value, f"{at['data-at']} is {value}"
             assert at.get("value", str(value)) == str(value)
             self.checked["numbers"] += 1
+        elif "data-more" in at:
+            # The fewest more items, all of them good, that bring the exact bound of k of n to 5 %.
+            k, n = self.places.number(at["data-k"], digest), self.places.number(at["data-n"], digest)
+            more = whole(text)
+            assert bound_of("upper", k, n + more) <= 0.05 + 1e-9
+            self.checked["more"] += 1
         elif "data-k" in at:
             k, n = self.places.number(at["data-k"], digest), self.places.number(at["data-n"], digest)
             assert at.get("value", f"{k}/{n}") == f"{k}/{n}"
@@ -205,6 +211,11 @@ def addresses(places: Places) -> Iterator[str]:
             for tab in ("risks", "draws", "sources"):
                 yield f"{root}{digest}?tab={tab}"
         if kind == "corpus":
+            for tab in ("account", "account&unit=characters", "account&unit=bytes", "funnel&unit=bytes"):
+                yield f"{root}{digest}?tab={tab}"
+            yield f"{root}{digest}?tab=samples&decision=edit&reason=mobile"
+            yield f"{root}{digest}?tab=samples&decision=review&reason=risk_terms"
+            yield f"{root}{digest}?tab=samples&decision=drop&reason=too_short&seed=1"
             for tab in ("composition", "samples", "lengths", "card", "duplicates", "personal", "review", "compare"):
                 yield f"{root}{digest}?tab={tab}"
             for reason in ("too_short", "mostly_symbols", "not_chinese", "repetitive", "masked", "hit", "broken"):
@@ -237,6 +248,8 @@ COUNTED_AGAIN = {
         "/filtered/per_risk/…", "/filtered/documents_hit", "/counts/fail", "/counts/pass", "/asked", "/items", "/terms",
         "/per_risk/…", "/counts/files", "/counts/bytes", "/documents/train", "/characters/validation", "/files",
         "/files/…/size", "/groups/…/documents", "/groups/…/available", "/planned", "/vocabulary",
+        "/per_source/…/bytes_kept", "/per_source/…/edited/mobile/bytes", "/per_source/…/reviewed/risk_terms/documents",
+        "/per_source/…/dropped_amounts/too_short/documents", "/per_source/…/screened",
 }  # fmt: skip
 
 

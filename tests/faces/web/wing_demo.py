@@ -117,6 +117,7 @@ def _further(workspace: Any) -> None:
     workspace.call(
         "tokenizer.train", as_name="small", corpus="corpus:demo", title=HOSTILE, vocabulary=400, characters=4000
     )
+    workspace.call("ngram.train", as_name="ngrams", corpus="corpus:demo", title=HOSTILE, order=3, characters=100_000)
     more = {"corpus": "corpus:demo", "tokenizer": "tokenizer:small"}
     workspace.call("corpus.mix", as_name="plan", **more, group=["1=70", "2+3=30@1.5"], tokens=9000)
     workspace.call("corpus.export", as_name="hf", corpus="corpus:demo", format="huggingface", validation="1/10")

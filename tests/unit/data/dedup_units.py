@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from quanheng.data.corpus.operator import Batch, CorpusStep, Verdict, make
+from quanheng.data.corpus.operator import Batch, CorpusStep, Known, Verdict, make
+from quanheng.text.shingles import Packed
 
 HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 3000)]
 
@@ -22,6 +23,10 @@ def batch(texts: Sequence[str]) -> Batch:
     return Batch(pa.record_batch([pa.array(texts, pa.string())], schema=schema))
 
 
+def quiet(done: int, total: int | None) -> None:
+    """Progress that nobody watches."""
+
+
 @dataclass(frozen=True)
 class UnitSketch:
     rank: int
@@ -31,6 +36,8 @@ class UnitSketch:
     def column(self, name: str) -> np.ndarray[Any, Any]:
         """Return a column; one value a document has no second axis, as in the engine."""
         values = self.columns[name]
+        if isinstance(values, Packed):
+            return values.values  # type: ignore[no-any-return]
         return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 
@@ -52,7 +59,14 @@ class Corpus:
 
     def resolve(self, step: CorpusStep, scratch: Path) -> list[list[Verdict]]:
         scratch.mkdir(exist_ok=True)
-        found = list(step.resolve(self.sketches(step), self.texts, scratch, lambda done, total: None))
+        return self._checked(step.resolve(self.sketches(step), self.texts, scratch, quiet))
+
+    def resume(self, step: CorpusStep, known: Known, scratch: Path) -> list[list[Verdict]]:
+        scratch.mkdir(exist_ok=True)
+        return self._checked(step.resume(known, self.sketches(step), self.texts, scratch, quiet))
+
+    def _checked(self, verdicts: Iterator[list[Verdict]]) -> list[list[Verdict]]:
+        found = list(verdicts)
         assert len(found) == len(self.units)
         for verdicts in found:
             assert verdicts == sorted(verdicts, key=lambda verdict: (verdict.row, verdict.start))

@@ -133,7 +133,8 @@ def test_mlcroissant_reads_the_metadata_of_a_corpus_with_labels(tmp_path: Path) 
         warnings.simplefilter("ignore")
         metadata = mlcroissant.Dataset(jsonld=tmp_path / "croissant.json").metadata
     assert not metadata.ctx.issues.errors
-    [records] = metadata.record_sets
+    [records, licences] = metadata.record_sets
+    assert licences.data and licences.data[0]["licences/documents"] > 0
     assert [field.name for field in records.fields][-3:] == ["url", "characters", "script"]
     [characters] = [field for field in json.loads(text)["recordSet"][0]["field"] if field["name"] == "characters"]
     assert characters["dataType"] == "sc:Integer"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.data.dedup_units import Corpus, batch, han, jaccard, one_unit, replaced, shingle_set, step
+from tests.unit.data.dedup_units import Corpus, batch, han, jaccard, one_unit, quiet, replaced, shingle_set, step
 
 from quanheng.data.corpus.dedup import bands, spill, verify
 from quanheng.errors import Invalid
@@ -167,7 +167,8 @@ def test_a_bucket_of_boilerplate_costs_members_times_representatives(tmp_path: P
     from quanheng.data.corpus.dedup.order import Kept, Order
 
     sketches = corpus.sketches(near)
-    pairs, _ = bands.find_pairs(sketches, "bands", 16, Kept(Order.of(sketches), scratch), scratch, representatives=2)
+    kept = Kept(Order.of(sketches), scratch)
+    pairs, _ = bands.find_pairs(sketches, "bands", 16, kept, scratch, quiet, representatives=2)
     assert pairs.records <= 300 * 2 * 16
     assert corpus.kept(near, tmp_path / "kept") == texts[:1]
 

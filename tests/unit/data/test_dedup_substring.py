@@ -111,8 +111,54 @@ def test_the_result_does_not_depend_on_the_units(tmp_path: Path, monkeypatch: py
     assert len(whole) > 50
     monkeypatch.setattr(spill, "PARTITION", 32)
     monkeypatch.setattr(spill, "BUFFER", 20)
-    monkeypatch.setattr(substring, "_ROWS", 3)
+    monkeypatch.setattr(substring, "_PICKED", 3)
     parts = [(0, texts[:11]), (0, []), (0, texts[11:40]), (0, texts[40:])]
     found = Corpus(parts).resolve(passage_step, tmp_path / "cut")
     firsts = [0, 11, 11, 40]
     assert [(firsts[u] + v.row, v.start, v.end) for u, some in enumerate(found) for v in some] == whole
+
+
+def repeated_runs(texts: list[str], least: int) -> set[tuple[int, int]]:
+    """Return (text, place) of every run of `least` characters that an earlier text has, by a suffix array."""
+    import numpy as np
+    from pydivsufsort import divsufsort, kasai
+
+    letters = {letter: code for code, letter in enumerate(sorted(set("".join(texts))), 1)}
+    assert len(letters) < 255
+    data = np.array([code for text in texts for code in (*(letters[c] for c in text), 0)], np.uint8)
+    owner = np.repeat(np.arange(len(texts)), [len(text) + 1 for text in texts])
+    ends = np.cumsum([len(text) + 1 for text in texts]) - 1
+    begins = ends - np.array([len(text) for text in texts])
+    order = divsufsort(data)
+    runs = np.concatenate([[0], np.cumsum(kasai(data, order)[:-1] < least)])
+    inside = ends[owner[order]] - order >= least
+    order, runs = order[inside], runs[inside]
+    first = np.full(runs.max(initial=0) + 1, len(texts))
+    np.minimum.at(first, runs, owner[order])
+    again = order[first[runs] < owner[order]]
+    return {(int(owner[place]), int(place - begins[owner[place]])) for place in again.tolist()}
+
+
+def test_a_suffix_array_finds_the_same_passages(tmp_path: Path) -> None:
+    """No run is left whole, nothing else is taken. Where passages of two texts overlap a few characters may stay."""
+    letters, taken_in_all, repeated_in_all = [chr(0x4E00 + n) for n in range(200)], 0, 0
+    for seed in range(6):
+        rng = random.Random(seed)
+        texts = ["".join(rng.choices(letters, k=rng.randrange(20, 400))) for _ in range(120)]
+        for _ in range(40):
+            source = rng.choice(texts)
+            start = rng.randrange(len(source))
+            passage = source[start : start + rng.randrange(30, 200)]
+            for row in rng.sample(range(120), rng.randrange(1, 3)):
+                at = rng.randrange(len(texts[row]) + 1)
+                texts[row] = texts[row][:at] + passage + texts[row][at:]
+        verdicts = one_unit(*texts).resolve(step("deduplicate_substring", min_characters=40), tmp_path / str(seed))[0]
+        taken = {(verdict.row, place) for verdict in verdicts for place in range(verdict.start, verdict.end)}
+        runs = repeated_runs(texts, 40)
+        repeated = {(row, place + k) for row, place in runs for k in range(40)}
+        assert taken <= repeated
+        assert all(any((row, place + k) in taken for k in range(40)) for row, place in runs)
+        taken_in_all += len(taken)
+        repeated_in_all += len(repeated)
+    assert taken_in_all > 5000 and taken_in_all > 0.99 * repeated_in_all
+    print(f"{taken_in_all} of {repeated_in_all} repeated characters taken")

@@ -13,6 +13,7 @@ from quanheng.data.corpus.train import (
     coded,
     interval,
     is_held_out,
+    ratio,
     train_classifier,
     train_perplexity,
 )
@@ -93,13 +94,37 @@ def test_the_perplexity_card_says_the_cost_of_the_texts_held_out() -> None:
     trained = train_perplexity(texts, seed="1", order=3)
     model, card = NgramModel.read(trained.data), trained.card
     held_out = [text for text in texts if is_held_out(text, "1")]
-    bits, characters = coded(model, held_out)
+    costs, lengths = coded(model, held_out)
+    characters = sum(lengths)
     assert card["held_out_characters"] == characters == 40 * len(held_out)
-    assert float(card["bits_per_character"]) == pytest.approx(bits / characters / 1e6, abs=1e-6)
+    bits = float(card["bits_per_character"]["value"])
+    assert bits == pytest.approx(sum(costs) / characters / 1e6, abs=1e-6)
+    assert float(card["perplexity"]["value"]) == pytest.approx(2**bits, abs=1e-3)
     assert card["entries"] == len(model.keys)
     # Fewer than 24 different characters: a model that learned anything needs fewer bits than their number.
-    assert 2 < float(card["bits_per_character"]) < 4.5
+    assert 2 < bits < 4.5
+    assert float(card["bits_per_character"]["lower"]) < bits < float(card["bits_per_character"]["upper"])
     assert trained.data == train_perplexity(texts[::-1], seed="1", order=3).data
+
+
+def test_the_interval_of_a_ratio_holds_the_truth_19_times_in_20() -> None:
+    """Documents of unequal length, cost proportional to length with noise of their own: the true ratio is 3."""
+    import numpy as np
+
+    random, held, trials = np.random.default_rng(5), 0, 400
+    for _ in range(trials):
+        lengths = random.integers(20, 400, 80)
+        costs = (lengths * random.normal(3_000_000, 400_000, 80)).astype(int)
+        value, lower, upper = ratio(costs.tolist(), lengths.tolist())
+        assert lower is not None and upper is not None and lower < value < upper
+        held += lower <= 3_000_000 <= upper
+    assert 0.92 <= held / trials <= 0.98
+    assert ratio([7], [2]) == (3.5, None, None)
+
+
+def test_the_interval_of_a_ratio_does_not_depend_on_the_order() -> None:
+    tops, bottoms = [3, 8, 5, 11, 4], [1, 2, 2, 4, 1]
+    assert ratio(tops, bottoms) == ratio(tops[::-1], bottoms[::-1])
 
 
 def test_too_few_texts_are_refused() -> None:

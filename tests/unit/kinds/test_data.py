@@ -77,6 +77,7 @@ def test_no_kind_of_data_holds_a_float() -> None:
         "corpus/v1",
         "corpus/v2",
         "lexicon/v2",
+        "lexicon/v3",
         "sample/v1",
         "sample_commitment/v1",
         "lexicon/v1",

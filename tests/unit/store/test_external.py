@@ -37,8 +37,9 @@ class Handler(BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         if asked is None:
             return self.answer(DATA)
-        start = int(asked.removeprefix("bytes=").rstrip("-"))
-        return self.answer(DATA[start:], 206, Content_Range=f"bytes {start}-{len(DATA) - 1}/{len(DATA)}")
+        first, _, last = asked.removeprefix("bytes=").partition("-")
+        start, end = int(first), int(last or len(DATA) - 1) + 1
+        return self.answer(DATA[start:end], 206, Content_Range=f"bytes {start}-{end - 1}/{len(DATA)}")
 
     def get_noranges(self):
         self.answer(DATA)
@@ -71,6 +72,23 @@ class Handler(BaseHTTPRequestHandler):
     def get_zipped(self):
         self.answer(DATA, Content_Encoding="gzip")
 
+    def get_flaky(self):
+        """Answer 503, then a third of what is left, and so on: a byte that came gives all tries back."""
+        self.server.tries += 1
+        if self.server.tries % 2:
+            return self.answer(b"<Error><Code>SlowDown</Code></Error>", 503)
+        asked = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+        start, end = int(asked[0]), int(asked[2] or len(DATA) - 1) + 1
+        piece, left = DATA[start : start + (end - start) // 3 + 1], end - start
+        return self.answer(piece, 206, left, Content_Range=f"bytes {start}-{end - 1}/{len(DATA)}")
+
+    def get_denied(self):
+        self.answer(b"<Error><Code>AccessDenied</Code></Error>", 403)
+
+    def get_patient(self):
+        self.server.tries += 1
+        self.answer(*((DATA, 200) if self.server.tries > 1 else (b"", 503)), Retry_After="7")
+
     def get_missing(self):
         self.answer(b"", 404)
 
@@ -96,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.seen, running.release = [], threading.Event()
+        running.seen, running.release, running.tries = [], threading.Event(), 0
         running.daemon_threads = True
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -110,6 +128,7 @@ def server():
 def no_proxy(monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(external, "PAUSES_S", (0.0, 0.0))
 
 
 @pytest.fixture
@@ -161,6 +180,57 @@ def test_what_cannot_be_read_now_is_unavailable(layer, name, offset):
     with pytest.raises(Unavailable) as caught:
         read(layer(name), offset=offset)
     assert caught.value.code == "external_unreachable"
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, None), (1000, None), (0, 5000), (1000, 1001), (7, 7), (1000, 90_000)])
+def test_what_drops_is_taken_up_again_where_it_was(layer, server, start, end):
+    server.seen.clear()
+    server.tries = 0
+    with open_external(layer("flaky"), HOSTS, start, end) as stream:
+        assert stream.read() == DATA[start:end]
+    wanted = "" if end is None else str(end - 1)
+    places = [int(asked.removeprefix("bytes=").split("-")[0]) for _, asked in server.seen[2:]]
+    assert places == sorted(places) and all(asked.endswith("-" + wanted) for _, asked in server.seen[2:])
+    assert len(server.seen) > 10 or end is not None
+
+
+def test_no_more_than_a_part_is_asked_for(layer, server):
+    server.seen.clear()
+    with open_external(layer("good"), HOSTS, 5, 10) as stream:
+        assert stream.read() == DATA[5:10]
+    assert server.seen == [("/good", "bytes=5-9")]
+
+
+def test_what_does_not_pass_is_not_asked_for_again(layer, server):
+    for name, times in (("missing", 1), ("denied", 1), ("broken", 3), ("cut", 3)):
+        server.seen.clear()
+        with pytest.raises(Unavailable) as caught:
+            read(layer(name))
+        assert len(server.seen) == times, name
+    assert "AccessDenied" not in caught.value.text.en
+    with pytest.raises(Unavailable) as caught:
+        read(layer("denied"))
+    assert caught.value.code == "external_denied" and "403 AccessDenied" in caught.value.text.zh
+
+
+def test_as_long_as_a_busy_server_asks(layer, server, monkeypatch):
+    waited = []
+    monkeypatch.setattr(external.time, "sleep", waited.append)
+    server.tries = 0
+    assert read(layer("patient")) == DATA and waited == [7.0]
+
+
+def test_a_file_that_changes_between_two_tries_is_corrupt(layer, server):
+    with open_external(layer("flaky"), HOSTS) as stream:
+        stream.read(10)
+        server.tries = 0
+        global TAG
+        before, TAG = TAG, '"v3"'
+        try:
+            with pytest.raises(Corrupt):
+                stream.read()
+        finally:
+            TAG = before
 
 
 def test_slow_and_absent_servers(layer, server, monkeypatch):

@@ -135,3 +135,10 @@ def test_no_good_document_is_touched(name: str) -> None:
 
 def test_examples_in_the_docstrings() -> None:
     assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"), [("中文锟斤中文锟锟", 4), ("中文拷拷", 2), ("中文\ufffd", 1), ("拷贝", 0), ("半斤", 0)]
+)
+def test_each_sign_of_a_loss_counts_alone(text: str, lost: int) -> None:
+    assert repair(text).lost == lost

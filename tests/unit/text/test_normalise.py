@@ -45,11 +45,22 @@ def test_normalise_is_idempotent_and_clean(text: str) -> None:
         ("断\ud83d", "断\ufffd"),
         ("\x00\x00好\x00", "好"),
         ("👨\u200d👩", "👨\u200d👩"),
+        ("⽂字⼀样，⻓⻔⻛⻢⻥⻦⻩⻬⻰⻳", "文字一样，长门风马鱼鸟黄齐龙龟"),
         ("", ""),
     ],
 )
 def test_normalise_examples(text: str, expected: str) -> None:
     assert normalise(text) == expected
+
+
+def test_no_radical_stays_but_those_without_a_character() -> None:
+    radicals = [chr(code) for code in range(0x2E80, 0x2FD6) if unicodedata.name(chr(code), "")]
+    left = [one for one in radicals if normalise(one) == one]
+    # Their equivalents are parts, beyond the basic plane; U+2E80 has none.
+    assert "".join(left) == "⺀⺇⺑⺕⺪⺮⺵⺷⺸⺽⻇⻊⻕⻞⻡"
+    assert all("\u4e00" <= normalise(one) <= "\u9fff" or one in "⺋⺳" for one in radicals if one not in left)
+    kangxi = [one for one in radicals if one >= "\u2f00"]
+    assert [normalise(one) for one in kangxi] == [unicodedata.normalize("NFKC", one) for one in kangxi]
 
 
 @given(ANY | NASTY)

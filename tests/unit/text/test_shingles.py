@@ -165,14 +165,6 @@ def test_without_numba_everything_is_the_same() -> None:
     assert run.stdout.strip() == f"{PINNED_SIGNATURE} {PINNED_KEYS} 8"
 
 
-def test_a_kernel_without_a_place_for_its_machine_code_still_compiles() -> None:
-    from quanheng.text.minhash_kernels import compiled
-
-    names: dict[str, object] = {}
-    exec("def twice(x):\n    return 2 * x", names)  # no file, so numba finds no folder to keep it in
-    assert compiled(names["twice"])(21) == 42  # type: ignore[arg-type]
-
-
 def test_no_texts_give_no_rows() -> None:
     empty = fold(encode([]))
     assert empty.n == 0

@@ -20,6 +20,7 @@ MOST_TASKS = 1000
 #: they hold the database and tokens.
 PASSED_ON = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|PYTHON\w+|VIRTUAL_ENV|CONDA_PREFIX|LD_LIBRARY_PATH"
+    r"|AWS_(ENDPOINT_URL(_S3)?|(DEFAULT_)?REGION|VIRTUAL_HOSTED_STYLE_REQUEST)"  # where storage is, without its keys
     r"|SLURM_CONF|SBATCH_(ACCOUNT|PARTITION|QOS|RESERVATION|TIMELIMIT|CONSTRAINT)|(OMP|MKL|OPENBLAS|NUMBA)_NUM_THREADS"
 )
 #: Options that are set here; another value would break the protocol of files.

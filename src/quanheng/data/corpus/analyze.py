@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from quanheng.data.corpus.elsewhere import Elsewhere
 from quanheng.data.corpus.expression import Expression
 from quanheng.data.corpus.lines import Broken, excerpt
 from quanheng.data.corpus.operator import Batch, Editor, Tagger
 from quanheng.data.corpus.read import Document
 from quanheng.data.corpus.recipe import Plan, ReadyStep, plan
 from quanheng.data.corpus.steps import Counted, Runner, note_edits
-from quanheng.data.corpus.units import SourceInput, place_units
+from quanheng.data.corpus.units import SourceInput, place_units, sample_file, source_layers
 from quanheng.data.corpus.work import Unit, documents_to_batch, open_assets, read_file
 from quanheng.kinds.base import Model
 from quanheng.kinds.data import Recipe, Source
 from quanheng.stats import draw
-from quanheng.store import JSON, Layer, LocalObjects
+from quanheng.store import JSON, LocalObjects
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +41,7 @@ MOST_UNITS = 16
 class Task(Model):
     """What is to be analysed, as JSON. sources: digest, model, and digests of the files' layers by title.
 
+    elsewhere: by digest, the layers that are read in place.
     attempt: an expression that is tried on the sample beside the judges of the recipe.
     """
 
@@ -50,6 +52,15 @@ class Task(Model):
     documents: int = 2000
     seed: int = 0
     attempt: str | None = None
+    elsewhere: dict[str, Elsewhere] = Field(default_factory=dict)
+
+    def inputs(self) -> list[SourceInput]:
+        """Return the sources with the hosts that may be called for them."""
+        hosts = tuple(sorted({host for known in self.elsewhere.values() for host in known.hosts}))
+        return [
+            SourceInput(digest, model, source_layers(layers, self.elsewhere), hosts)
+            for digest, model, layers in self.sources
+        ]
 
 
 def analyzed(task: JSON) -> JSON:
@@ -98,11 +109,7 @@ def _through(ready: ReadyStep, batch: Batch, runner: Runner) -> Batch:
 
 def _sample(task: Task, made: Plan, objects: LocalObjects) -> tuple[Batch, int]:
     """Return documents of units drawn by the seed, the same number of each, and how many rows were broken."""
-    sources = [
-        SourceInput(digest, model, {title: Layer(layer, 0, "text/plain", title) for title, layer in layers.items()})
-        for digest, model, layers in task.sources
-    ]
-    placed = place_units(sources, made, task.assets, objects)
+    placed = place_units(task.inputs(), made, task.assets, objects, lambda file: sample_file(objects, file))
     picked = draw(f"quanheng analyze {task.seed}", len(placed), min(MOST_UNITS, len(placed)))
     each = -(-task.documents // max(1, len(picked)))
     broken, tables = 0, []

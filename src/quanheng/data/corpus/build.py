@@ -2,7 +2,8 @@
 
 Memory is bounded by the batches in hand, never by the size of the corpus: what lies between segments is on disk, and a
 step that needs all documents works on sorted files. Every unit's result is kept under the digest of what it was made
-of: a killed build goes on where it was, and new files cost only themselves and the resolution.
+of: a killed build goes on where it was, and new files cost only themselves and the resolution. Rows between segments
+are let go as soon as what follows them is stored (`keep`); one that is asked for again is made again.
 """
 
 from __future__ import annotations
@@ -11,26 +12,24 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 
+from quanheng.data.corpus.bottom_k import PER_REASON
 from quanheng.data.corpus.cards import card, croissant
+from quanheng.data.corpus.keep import Keep, Ledger, Release, Users, letting_go
 from quanheng.data.corpus.merge import Merge
-from quanheng.data.corpus.operator import CorpusStep, Sketch
+from quanheng.data.corpus.operator import CorpusStep
 from quanheng.data.corpus.parts import Part
 from quanheng.data.corpus.recipe import Plan, plan
-from quanheng.data.corpus.sketches import StoredSketch
-from quanheng.data.corpus.steps import FILE, ROW, TEXT
-from quanheng.data.corpus.tables import batches_of
+from quanheng.data.corpus.resolution import Resolver, texts_key
 from quanheng.data.corpus.tally import Tally
-from quanheng.data.corpus.units import Placed, SourceInput, cut_file, document_id, place_units
-from quanheng.data.corpus.verdicts import store_verdicts
-from quanheng.data.corpus.work import Map, Unit, UnitResult, open_assets, read_result, read_terms
-from quanheng.errors import Corrupt, Invalid
-from quanheng.kinds.data import CorpusV2, Recipe, Shard
+from quanheng.data.corpus.units import SourceInput, cut_file, place_units
+from quanheng.data.corpus.work import Map, Unit, UnitFile, UnitResult, open_assets, read_result, read_terms
+from quanheng.errors import Corrupt, Invalid, NotFound, QuanhengError, Unavailable
+from quanheng.kinds.data import CorpusV3, Recipe, Shard
 from quanheng.kinds.drop_reasons import reason_name
 from quanheng.store import Layer, LocalObjects, cache_key, canonical_json
-from quanheng.store.cache import CacheLike
+from quanheng.store.cache import Cache, CacheLike
 
 Progress = Callable[[int, int | None], None]
 
@@ -38,8 +37,10 @@ RUN_UNIT = "quanheng.data.corpus.work:run_unit"
 JSONL = "application/jsonl"
 #: First line of what rows_digest hashes; a change of the lines after it is a new number here.
 ROWS_HEADER = b"quanheng corpus rows v1\n"
-#: A change of what `resolve` is given or of what is kept of it is a new version.
-RESOLVE_VERSION = 1
+#: A resolution counts in the progress as this share of the bytes of the sources.
+RESOLVE_SHARE = 0.25
+#: How often a unit is tried again whose rows another build has let go meanwhile.
+_TRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,17 @@ class AssetInput:
 
 @dataclass(frozen=True, slots=True)
 class CorpusResult:
-    """The corpus' model, and its layers, which are in the object store."""
+    """The corpus' model, and its layers, which are in the object store.
 
-    model: CorpusV2
+    peak_bytes: by what is kept, the most bytes that objects and scratch files added by the build took at one time,
+    corpus included; only that of the build's own `keep` is measured, the others follow from it. left_bytes: what of
+    them lies there now.
+    """
+
+    model: CorpusV3
     layers: tuple[Layer, ...]
+    peak_bytes: Mapping[Keep, int] = field(default_factory=dict, compare=False)
+    left_bytes: Mapping[Keep, int] = field(default_factory=dict, compare=False)
 
 
 def build(
@@ -66,35 +74,58 @@ def build(
     progress: Progress,
     map: Map,
     assets: Mapping[str, AssetInput] | None = None,
+    samples: int = PER_REASON,
+    keep: Keep = "final",
+    release: Release | None = None,
 ) -> CorpusResult:
     """Return the corpus made of `sources`, in the order given, by `recipe`.
 
-    assets: by role ("lexicon", "classifier", "benchmarks" …). Whether a term of a lexicon has expired is not asked
-    here: what a build does must not depend on the day.
+    assets: by role ("lexicon", "classifier", "benchmarks" …). Whether a term of a lexicon has expired is asked of the
+    day that the recipe names (`as_of` of its lexicon steps), never of the clock. samples: documents of each reason
+    that are kept for people, in samples.jsonl. keep: what stays of what lies between the steps (`keep.py`); it changes
+    nothing in the corpus. release: lets objects go; without it they are deleted from `objects`.
 
     The same sources, recipe and assets give the same bytes under one version of pyarrow, and the same `rows_digest`
-    under every version and executor. `progress` counts bytes of source files, once a segment; `map` runs
-    "module:function" over JSON items, in order, in this or other processes; `cache` lets a killed build go on.
+    under every version and executor. `progress` counts bytes of source files once a segment, and a share of them for
+    each resolution; `map` runs "module:function" over JSON items, in order, in this or other processes; `cache` lets a
+    killed build go on.
 
     Raises Invalid "no_sources", "source_twice", "source_incomplete", what `plan` raises, or "empty_corpus" when
-    nothing was kept.
+    nothing was kept; Unavailable "disk_full", after which the same build goes on once there is room.
     """
     given = dict(assets or {})
     _check(sources)
     layers = {role: asset.layer for role, asset in given.items()}
     made = plan(recipe, open_assets(objects, layers))
-    run = _Run(made, layers, objects, cache, progress, map)
-    placed = place_units(sources, made, layers, objects, run.parts)
-    run.total = sum(unit.unit.size for unit in placed) * len(made.segments)
-    progress(0, run.total)
-    results = run.all_segments(sources, placed)
-    terms = read_terms(objects, layers["lexicon"]) if "lexicon" in layers else []
-    with Merge(sources, made, objects, terms, hashlib.sha256(ROWS_HEADER)) as merge:
-        for number, unit in enumerate(placed):
-            merge.add(unit, [segment[number] for segment in results])
-    if merge.tally.kept == 0:
-        _nothing_kept(merge.tally)
-    return _finish(merge, sources, {role: asset.artifact for role, asset in given.items()})
+    ledger = Ledger(objects, keep, release)
+    run = _Run(sources, made, layers, objects, cache, progress, map, ledger)
+    try:
+        results = run.all_segments()
+        terms = read_terms(objects, layers["lexicon"]) if "lexicon" in layers else []
+        rows = hashlib.sha256(ROWS_HEADER)
+        with Merge(sources, made, objects, terms, rows, samples, "tokenizer" in given) as merge:
+            for number, unit in enumerate(run.placed):
+                merge.add(unit, [segment[number] for segment in results])
+        if merge.tally.kept == 0:
+            _nothing_kept(merge.tally)
+        model, left = _finish(merge, sources, {role: asset.artifact for role, asset in given.items()})
+    except QuanhengError as error:
+        if error.code != "disk_full":
+            raise
+        raise _full(error) from error
+    ledger.add(layer.digest for layer in left)
+    run.let_verdicts_go()
+    return CorpusResult(model, left, ledger.peaks, ledger.now)
+
+
+def _full(error: QuanhengError) -> Unavailable:
+    """Return the error of a full disk with what can be done about a build."""
+    hint = (
+        "Free some space and build again: what is finished is not repeated. `quanheng corpus plan` foretells the disk "
+        "that a build takes, and --keep final takes the least.",
+        "请释放空间后重新构建，已完成的部分不会重复。quanheng corpus plan 可预估构建所需磁盘，--keep final 占用最少。",
+    )
+    return Unavailable(error.text.en, error.text.zh, hint=hint, code="disk_full")
 
 
 def _check(sources: Sequence[SourceInput]) -> None:
@@ -116,174 +147,196 @@ def _check(sources: Sequence[SourceInput]) -> None:
 
 
 class _Run:
-    """The segments of one build, each over all units."""
+    """The segments of one build, each over all units. `results` and `verdicts`: by segment, then by unit."""
 
     def __init__(
         self,
+        sources: Sequence[SourceInput],
         made: Plan,
         layers: Mapping[str, str],
         objects: LocalObjects,
         cache: CacheLike,
         progress: Progress,
         map: Map,
+        ledger: Ledger,
     ) -> None:
         self.made = made
-        self.layers = layers
         self.objects = objects
         self.cache = cache
         self.progress = progress
         self.map = map
-        self.done = self.total = 0
+        self.ledger = ledger
+        self.answers = str(cache.root) if isinstance(cache, Cache) else None
+        self.letting = letting_go(made)
+        self.placed = place_units(sources, made, layers, objects, self.parts)
+        self.resolver = Resolver(objects, cache, sources, self.placed, ledger)
+        self.results: list[list[UnitResult]] = []
+        self.verdicts: list[list[str | None]] = []
+        size = sum(unit.unit.size for unit in self.placed)
+        self.share = int(size * RESOLVE_SHARE)
+        self.done = 0
+        self.total = size * len(made.segments) + self.share * (len(made.segments) - 1)
+        progress(0, self.total)
 
-    def parts(self, digest: str) -> list[Part]:
+    def parts(self, file: UnitFile) -> list[Part]:
         """Return the parts of a large file of lines; found once, then cached."""
-        key = cache_key({"parts": 1, "file": digest})
+        key = cache_key({"parts": 1, "file": file.digest, **({"digests": True} if file.elsewhere else {})})
         known = self.cache.get(key)
         if known is None or not self.objects.exists(known):
-            found = [part.model_dump(mode="json") for part in cut_file(self.objects, digest)]
+            found = [part.model_dump(mode="json") for part in cut_file(self.objects, file)]
             known = self.objects.put_bytes(canonical_json(found)).digest
             self.cache.set(key, known)
         with self.objects.open(known) as stream:
             return [Part.model_validate(part) for part in json.loads(stream.read())]
 
-    def all_segments(self, sources: Sequence[SourceInput], placed: Sequence[Placed]) -> list[list[UnitResult]]:
-        """Return the results of every segment, each by unit."""
-        results: list[list[UnitResult]] = []
-        verdicts: Sequence[str | None] = [None] * len(placed)
+    def all_segments(self) -> list[list[UnitResult]]:
+        """Return the results of every segment, each by unit; the rows of the last one are there."""
         for number, segment in enumerate(self.made.segments):
-            units = [
-                unit.unit.model_copy(
-                    update={
-                        "segment": number,
-                        "rows": results[-1][at].rows if results else None,
-                        "verdicts": verdicts[at],
-                    }
-                )
-                for at, unit in enumerate(placed)
-            ]
-            found = []
-            for unit, result in zip(units, self._results(units), strict=True):
-                found.append(result)
-                self.done += unit.size
-                self.progress(self.done, self.total)
-            results.append(found)
-            if segment.corpus and isinstance(segment.corpus.operator, CorpusStep):
-                verdicts = self._resolve(segment.corpus.operator, sources, placed, found)
-        return results
+            self._segment(number)
+            if segment.corpus:
+                self.verdicts.append(self._resolve(number))
+        self._need(len(self.made.segments), range(len(self.placed)))
+        return self.results
 
-    def _results(self, units: list[Unit]) -> Iterator[UnitResult]:
-        """Yield the result of each unit in order; those in the cache are not made again."""
-        keys = [unit.key(self.made) for unit in units]
-        known = {key: result for key in keys if (result := self._cached(key)) is not None}
-        # Equal files in two sources have equal keys and are read once.
-        missing = {key: unit for key, unit in zip(keys, units, strict=True) if key not in known}
-        answers = self.map(RUN_UNIT, (unit.model_dump(mode="json") for unit in missing.values()))
-        waiting = iter(missing)
-        for key in keys:
+    def _unit(self, number: int, at: int) -> Unit:
+        """Return what a worker needs for a segment of a unit."""
+        rows = self.results[number - 1][at].rows if number else None
+        verdicts = self.verdicts[number - 1][at] if number else None
+        update = {"segment": number, "rows": rows, "verdicts": verdicts, "answers": self.answers}
+        return self.placed[at].unit.model_copy(update=update)
+
+    def _segment(self, number: int) -> None:
+        """Run a segment over all units; those in the cache are not made again, and of equal ones only the first is."""
+        keys = [self._unit(number, at).key(self.made) for at in range(len(self.placed))]
+        known: dict[str, UnitResult] = {}
+        missing: dict[str, int] = {}
+        for at, key in enumerate(keys):
+            if key in known or key in missing:
+                continue
+            if (result := self._cached(key, number)) is not None:
+                known[key] = result
+            else:
+                missing[key] = at
+        users = Users(result.rows for result in self.results[number - 1]) if number else None
+        found: list[UnitResult] = []
+        self.results.append(found)
+        answers, waiting = self._made(number, list(missing.values())), iter(missing)
+        held = {result.rows for result in known.values()}
+        fullest: dict[str, UnitResult] = {}
+        for at, key in enumerate(keys):
             while key not in known:
-                finished = next(waiting)
-                answer = next(answers, None)
-                if not isinstance(answer, dict):
-                    raise Corrupt("the executor gave no result for a unit", "执行器没有返回该工作单元的结果")
-                digest = str(answer["result"])
-                known[finished] = read_result(self.objects, digest)
-                self.cache.set(finished, digest)
-            yield known[key]
+                known[next(waiting)] = result = next(answers)
+                held.add(result.rows)
+            found.append(known[key])
+            self._advance(self.placed[at].unit.size)
+            if users is None:
+                continue
+            rows = self.results[number - 1][at].rows
+            # Of equal units the documents of one stay; in its final rows they are looked for.
+            if rows not in fullest or fullest[rows].documents < found[-1].documents:
+                fullest[rows] = found[-1]
+            if users.done(rows) and rows not in held:
+                self._let_go(number - 1, rows, fullest[rows])
 
-    def _cached(self, key: str) -> UnitResult | None:
-        """Return the cached result, unless one of its objects was evicted meanwhile."""
+    def _advance(self, size: int) -> None:
+        self.done += size
+        self.progress(self.done, self.total)
+
+    def _made(self, number: int, places: Sequence[int]) -> Iterator[UnitResult]:
+        """Yield the results of a segment of these units, made now and kept; rows that they need are made again."""
+        left = list(places)
+        for tries in range(_TRIES, 0, -1):
+            self._need(number, left)
+            units = [self._unit(number, at) for at in left]
+            answers = self.map(RUN_UNIT, (unit.model_dump(mode="json") for unit in units))
+            try:
+                for unit in units:
+                    answer = next(answers, None)
+                    if not isinstance(answer, dict):
+                        raise Corrupt("the executor gave no result for a unit", "执行器没有返回该工作单元的结果")
+                    digest = str(answer["result"])
+                    result = read_result(self.objects, digest)
+                    self.cache.set(unit.key(self.made), digest)
+                    self.ledger.add([digest, *result.objects])
+                    left.pop(0)
+                    yield result
+                return
+            except NotFound:
+                # Another build that shares these units has let their rows go between our look and the worker's.
+                if tries == 1 or not any(self._lost(number, at) for at in left):
+                    raise
+
+    def _lost(self, number: int, at: int) -> bool:
+        """Return whether rows or verdicts are gone that a segment of a unit reads."""
+        if number == 0:
+            return False
+        read = (self.results[number - 1][at].rows, self.verdicts[number - 1][at])
+        return not all(self.objects.exists(digest) for digest in read if digest)
+
+    def _need(self, number: int, places: Iterable[int]) -> None:
+        """See to it that what a segment of these units reads is there; what was let go is made again."""
+        if number == 0:
+            return
+        before, places = self.results[number - 1], list(places)
+        gone = [at for at in places if not self.objects.touch(before[at].rows)]
+        for at, result in zip(gone, self._made(number - 1, gone), strict=True):
+            before[at] = result
+            if number > 1 and (rows := self.results[number - 2][at].rows) != result.rows:
+                self._let_go(number - 2, rows, None)
+        if number < len(self.made.segments):
+            verdicts = self.verdicts[number - 1]
+            if not all(self.objects.touch(found) for at in places if (found := verdicts[at])):
+                self.verdicts[number - 1] = self._resolve(number - 1)
+
+    def _let_go(self, number: int, rows: str, final: UnitResult | None) -> None:
+        """Let the rows of a unit after a segment go, for those after the next are stored."""
+        can_go = self.letting[number]
+        if can_go is False or not self.objects.exists(rows):
+            return
+        pinned = cache_key({"keep": "rows", "rows": rows})
+        if self.ledger.keep != "final":
+            # Another build that shares the unit and keeps less must leave them, and so must collection.
+            self.cache.set(pinned, rows)
+        elif self.cache.get(pinned) is not None:
+            return
+        if can_go is None and final is not None:
+            self.cache.set(texts_key(rows), final.rows)
+        self.ledger.let_go([rows], "final")
+
+    def let_verdicts_go(self) -> None:
+        """Let the verdicts on all units go; what a next resolution needs of them is kept apart."""
+        found = dict.fromkeys(digest for verdicts in self.verdicts for digest in verdicts if digest)
+        self.ledger.let_go(list(found), "final", "stages")
+
+    def _cached(self, key: str, number: int) -> UnitResult | None:
+        """Return the cached result, unless something of it is gone that is not made again when it is asked for."""
         digest = self.cache.get(key)
         if digest is None or not self.objects.exists(digest):
             return None
         result = read_result(self.objects, digest)
         # Touched, so that collection does not take them before the merge comes to them.
-        return result if all(self.objects.touch(digest) for digest in result.objects) else None
+        there = {found: self.objects.touch(found) for found in result.objects}
+        if number < len(self.made.segments) - 1:
+            there.pop(result.rows)
+        return result if all(there.values()) else None
 
-    def _resolve(
-        self,
-        step: CorpusStep,
-        sources: Sequence[SourceInput],
-        placed: Sequence[Placed],
-        results: Sequence[UnitResult],
-    ) -> list[str | None]:
-        """Return the digest of the verdicts on each unit, None where there are none."""
-        ranks = _ranks(sources)
-        key = cache_key(
-            {
-                "resolve": RESOLVE_VERSION,
-                "step": step.id,
-                "units": [
-                    [result.sketch, result.rows, ranks[unit.source], sources[unit.source].digest, list(unit.numbers)]
-                    for unit, result in zip(placed, results, strict=True)
-                ],
-            }
-        )
-        known = self.cache.get(key)
-        if known is not None and self.objects.exists(known):
-            with self.objects.open(known) as stream:
-                kept: list[str | None] = json.loads(stream.read())
-            if all(self.objects.touch(digest) for digest in kept if digest):
-                return kept
-        sketches: list[Sketch] = [
-            StoredSketch(self.objects.path(str(result.sketch)), ranks[unit.source], result.documents)
-            for unit, result in zip(placed, results, strict=True)
-        ]
-        reader = _Rows(self.objects, sources, placed, results)
-        with self.objects.scratch() as scratch:
-            found = [
-                store_verdicts(self.objects, verdicts, reader.id_of)
-                for verdicts in step.resolve(sketches, reader.texts, scratch, lambda done, total: None)
-            ]
-        if len(found) != len(placed):
-            raise Corrupt(
-                f"{step.name} gave verdicts on {len(found)} of {len(placed)} units",
-                f"{step.name} 只对 {len(placed)} 个工作单元中的 {len(found)} 个给出了结论",
-            )
-        self.cache.set(key, self.objects.put_bytes(canonical_json(list(found))).digest)
+    def _resolve(self, number: int) -> list[str | None]:
+        """Return the verdicts on each unit of the step that ends a segment."""
+        ready, results = self.made.segments[number].corpus, self.results[number]
+        assert ready is not None and isinstance(ready.operator, CorpusStep)  # noqa: S101 - so a segment ends
+        base = self.done
+
+        def again(at: int) -> None:
+            [results[at]] = self._made(number, [at])
+
+        def told(share: float) -> None:
+            self.done = max(self.done, base + int(self.share * share))
+            self.progress(self.done, self.total)
+
+        found = self.resolver.resolve(ready.operator, results, again, told)
+        if len(self.verdicts) > number:  # it was resolved before: the bar stands where it stood
+            self.done = base
         return found
-
-
-def _ranks(sources: Sequence[SourceInput]) -> list[int]:
-    """Return the rank of each source: those with a clear licence first, then as they were given."""
-    order = sorted(range(len(sources)), key=lambda place: (not sources[place].model.licence.clear, place))
-    return [order.index(place) for place in range(len(sources))]
-
-
-class _Rows:
-    """Texts and ids of documents between two segments, by (unit, row); a few units' columns in memory."""
-
-    def __init__(
-        self,
-        objects: LocalObjects,
-        sources: Sequence[SourceInput],
-        placed: Sequence[Placed],
-        results: Sequence[UnitResult],
-    ) -> None:
-        self._objects = objects
-        self._sources = sources
-        self._placed = placed
-        self._results = results
-        self._columns = lru_cache(maxsize=4)(self._read)
-
-    def _read(self, unit: int, names: tuple[str, ...]) -> list[list[object]]:
-        columns: list[list[object]] = [[] for _ in names]
-        with self._objects.open(self._results[unit].rows) as stream:
-            for table in batches_of(stream):
-                for column, name in zip(columns, names, strict=True):
-                    column.extend(table.column(name).to_pylist())
-        return columns
-
-    def texts(self, unit: int, rows: Sequence[int]) -> list[str]:
-        """Return the texts of these rows of a unit."""
-        (texts,) = self._columns(unit, (TEXT,))
-        return [str(texts[row]) for row in rows]
-
-    def id_of(self, place: tuple[int, int]) -> str:
-        """Return the id of a document as the corpus has it."""
-        unit, row = place
-        files, rows = self._columns(unit, (FILE, ROW))
-        placed = self._placed[unit]
-        return document_id(self._sources[placed.source].digest, placed.numbers[int(str(files[row]))], str(rows[row]))
 
 
 def _nothing_kept(tally: Tally) -> None:
@@ -304,21 +357,26 @@ def _nothing_kept(tally: Tally) -> None:
     )
 
 
-def _finish(merge: Merge, sources: Sequence[SourceInput], assets: Mapping[str, str]) -> CorpusResult:
+def _finish(
+    merge: Merge, sources: Sequence[SourceInput], assets: Mapping[str, str]
+) -> tuple[CorpusV3, tuple[Layer, ...]]:
     shards = [
         Shard(title=layer.title, documents=count)
         for layer, count in zip(merge.data.layers, merge.data.counts, strict=True)
     ]
-    model = merge.tally.model(assets, len(merge.terms), merge.rows_digest, shards)
+    model = merge.tally.model(assets, merge.terms_in_force, merge.rows_digest, shards, merge.samples.k)
+    rows = b"".join(canonical_json(row.model_dump(mode="json")) + b"\n" for row in merge.samples.rows())
+    kept = merge.objects.put_bytes(rows)
     rejected, hits = merge.rejected.result, merge.filter.result
     layers = [
         *merge.data.layers,
         *merge.decisions.layers,
         Layer(rejected.digest, rejected.size, JSONL, "rejected.jsonl"),
         Layer(hits.digest, hits.size, JSONL, "filter.jsonl"),
+        Layer(kept.digest, kept.size, JSONL, "samples.jsonl"),
     ]
     models = [source.model for source in sources]
-    columns = (("url", "string"), *((name, merge.made.types[name]) for name in merge.made.labels))
+    columns = (("url", "string"), *merge.columns)
     texts = [
         ("croissant.json", "application/ld+json", croissant(model, models, layers, columns)),
         ("card.zh.md", "text/markdown", card(model, models, "zh")),
@@ -327,7 +385,7 @@ def _finish(merge: Merge, sources: Sequence[SourceInput], assets: Mapping[str, s
     for title, media_type, text in texts:
         stored = merge.objects.put_bytes(text.encode("utf-8"))
         layers.append(Layer(stored.digest, stored.size, media_type, title))
-    return CorpusResult(model, tuple(layers))
+    return model, tuple(layers)
 
 
 def rows_digest(rows: Iterable[tuple[str, str, str, Sequence[str]]]) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
+from quanheng.data.corpus.account import by_licence
+from quanheng.data.corpus.card_account import REGIONS, account_sections, step_text
 from quanheng.data.corpus.croissant_context import CONTEXT
+from quanheng.data.corpus.markdown import cell, percent, table
 from quanheng.kinds.base import Rate
-from quanheng.kinds.data import Corpus, CorpusV2, FunnelStep, RecipeV1, Source, Step
+from quanheng.kinds.data import Corpus, CorpusV2, CorpusV3, FunnelStep, FunnelStepV3, RecipeV1, Source, Step, TotalsV3
 from quanheng.kinds.drop_reasons import reason_name
-from quanheng.stats.binomial import decimal_text
 from quanheng.store import Layer
 from quanheng.text.personal_data import LABELS
 
@@ -22,17 +24,6 @@ _ORIGINS = {
     "commercial": ("商业", "commercial"),
     "user_input": ("使用者输入", "user input"),
 }
-_REGIONS = {"domestic": ("境内", "domestic"), "overseas": ("境外", "overseas"), "unknown": ("未知", "unknown")}
-_STEPS = {
-    "read": ("读取", "read"),
-    "edit": ("编辑", "edit"),
-    "drop": ("剔除", "drop"),
-    "mask": ("遮蔽个人信息", "mask personal data"),
-    "deduplicate": ("去重", "deduplicate"),
-    "filter": ("关键词过滤", "filter by terms"),
-}
-#: Reasons that the name of a step says already.
-_SAID_BY_STEP = {"deduplicate": ("duplicate",), "filter": ("risk_terms",)}
 _SCRIPTS = {
     "zh-Hans": ("简体", "simplified"),
     "zh-Hant": ("繁体", "traditional"),
@@ -40,23 +31,6 @@ _SCRIPTS = {
     "zh": ("简繁同形", "same in both forms"),
     "other": ("其他", "other"),
 }
-
-
-def cell(text: str) -> str:
-    """Return text safe inside a Markdown table or list: titles are written by people."""
-    flat = " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
-    return flat.replace("<", "&lt;").replace("`", "\\`")
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str | int]]) -> list[str]:
-    """Return the lines of a Markdown table, and an empty one after it."""
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    lines += ["| " + " | ".join(cell(f"{c:,}" if isinstance(c, int) else c) for c in row) + " |" for row in rows]
-    return [*lines, ""]
-
-
-def _percent(k: int, n: int) -> str:
-    return f"{decimal_text(k * 100, n, 2)} %" if n else "–"
 
 
 def _rate(rate: Rate) -> str:
@@ -68,21 +42,35 @@ def card(corpus: Corpus, sources: Sequence[Source], language: Language) -> str:
     at = 0 if language == "zh" else 1
     lines = [("# 训练数据说明", "# Data card")[at], ""]
     totals = corpus.totals
+    tokens = totals.tokens if isinstance(totals, TotalsV3) else None
     lines += [
         (
             f"文档 {totals.documents:,} 篇，{totals.characters:,} 字，{totals.bytes:,} 字节（UTF-8）。",
             f"{totals.documents:,} documents, {totals.characters:,} characters, {totals.bytes:,} bytes of UTF-8.",
         )[at],
+        *_tokens(corpus, tokens, at),
         "",
         (f"内容摘要 `{corpus.rows_digest}`", f"Digest of the rows: `{corpus.rows_digest}`")[at],
         "",
         *_sources(corpus, sources, at),
         *_funnel(corpus.funnel, at),
+        *account_sections(corpus, sources, at),
         *_contents(corpus, at),
         *_filter(corpus, at),
         *_limits(corpus, at),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _tokens(corpus: Corpus, tokens: int | None, at: int) -> list[str]:
+    """Return how many tokens the corpus has, and by which tokenizer; nothing where none were counted."""
+    if tokens is None or not isinstance(corpus, CorpusV3):
+        return []
+    zh, en = (
+        f"按分词器 `{corpus.tokenizer}` 计 {tokens:,} 个词元。",
+        f"{tokens:,} tokens of the tokenizer `{corpus.tokenizer}`.",
+    )
+    return ["", (zh, en)[at]]
 
 
 def _sources(corpus: Corpus, sources: Sequence[Source], at: int) -> list[str]:
@@ -95,7 +83,7 @@ def _sources(corpus: Corpus, sources: Sequence[Source], at: int) -> list[str]:
         (
             source.title,
             _ORIGINS[source.origin.type][at],
-            _REGIONS[source.origin.region][at],
+            REGIONS[source.origin.region][at],
             source.licence.spdx,
             yes if source.licence.clear else no,
             yes if source.collection.has_record else no,
@@ -112,15 +100,17 @@ def _sources(corpus: Corpus, sources: Sequence[Source], at: int) -> list[str]:
 
 
 def _funnel(funnel: Sequence[FunnelStep], at: int) -> list[str]:
-    head = (("步骤", "文档", "减少", "字数"), ("step", "documents", "fewer by", "characters"))[at]
-    rows = []
+    head = [*(("步骤", "文档", "减少", "字数"), ("step", "documents", "fewer by", "characters"))[at]]
+    whole = [step for step in funnel if isinstance(step, FunnelStepV3)]
+    head += [("字节", "bytes")[at]] if whole else []
+    head += [("词元", "tokens")[at]] if whole and whole[0].tokens_after is not None else []
+    rows: list[tuple[str | int, ...]] = []
     for step in funnel:
-        name = _STEPS[step.step][at]
-        if step.reason is not None and step.reason not in _SAID_BY_STEP.get(step.step, ()):
-            said = reason_name(step.reason)
-            name += ("：", ": ")[at] + (said.zh, said.en)[at]
+        name = step_text(step.step, step.reason, at)
         fewer = step.documents_before - step.documents_after
-        rows.append((name, step.documents_after, fewer, step.characters_after))
+        more = [step.bytes_after, step.tokens_after] if isinstance(step, FunnelStepV3) else []
+        sizes = [size for size in more if size is not None]
+        rows.append((name, step.documents_after, fewer, step.characters_after, *sizes))
     return [("## 处理过程", "## What was done")[at], "", *table(head, rows)]
 
 
@@ -129,7 +119,7 @@ def _contents(corpus: Corpus, at: int) -> list[str]:
     lines = [("## 文字与编码", "## Script and encodings")[at], ""]
     head = (("文字", "文档", "占比"), ("script", "documents", "share"))[at]
     rows = [
-        (_SCRIPTS.get(name, (name, name))[at], count, _percent(count, kept)) for name, count in corpus.language.items()
+        (_SCRIPTS.get(name, (name, name))[at], count, percent(count, kept)) for name, count in corpus.language.items()
     ]
     lines += table(head, rows)
     files = "，".join(f"{name} {count:,}" for name, count in corpus.encodings.items())
@@ -312,13 +302,52 @@ def croissant(
             "personalSensitiveInformation": [f"{name}: {n} masked" for name, n in corpus.personal_data.items()],
             "distribution": [*files, shards],
             "recordSet": [
-                {"@type": "cr:RecordSet", "@id": "documents", "name": "documents", "field": _fields(columns)}
+                {"@type": "cr:RecordSet", "@id": "documents", "name": "documents", "field": _fields(columns)},
+                _licence_table(corpus, sources),
             ],
         },
         ensure_ascii=False,
         indent=2,
         sort_keys=True,
     )
+
+
+def _licence_table(corpus: Corpus, sources: Sequence[Source]) -> dict[str, object]:
+    """Return how much stands under each licence as a record set with its data in place."""
+    rows = [
+        {
+            "licences/licence": part.name,
+            "licences/clear": part.clear,
+            "licences/documents": part.kept.documents,
+            "licences/characters": part.kept.characters,
+            "licences/bytes": part.kept.bytes,
+            **({"licences/tokens": part.kept.tokens} if part.kept.tokens is not None else {}),
+        }
+        for part in by_licence(corpus, sources)
+    ]
+    types = {"licence": "sc:Text", "clear": "sc:Boolean"}
+    names = [name.partition("/")[2] for name in rows[0]] if rows else []
+    fields = [
+        {
+            "@type": "cr:Field",
+            "@id": f"licences/{name}",
+            "name": name,
+            "description": _LICENCE_FIELDS[name],
+            "dataType": types.get(name, "sc:Integer"),
+        }
+        for name in names
+    ]
+    return {"@type": "cr:RecordSet", "@id": "licences", "name": "licences", "field": fields, "data": rows}
+
+
+_LICENCE_FIELDS = {
+    "licence": "SPDX identifier of the licence, NOASSERTION where it is not clear.",
+    "clear": "Whether the licence of every source under it is clear.",
+    "documents": "Documents of the corpus under this licence.",
+    "characters": "Characters of the corpus under this licence.",
+    "bytes": "Bytes of UTF-8 text of the corpus under this licence.",
+    "tokens": "Tokens of the corpus under this licence.",
+}
 
 
 def _file_object(layer: Layer) -> dict[str, str]:

@@ -16,10 +16,10 @@ from typing import Any
 
 from quanheng.data.corpus.analyze import Task
 from quanheng.data.corpus.build import AssetInput, build
-from quanheng.data.corpus.parts import open_part
+from quanheng.data.corpus.keep import KEEPS
 from quanheng.data.corpus.recipe import plan
-from quanheng.data.corpus.units import Placed, SourceInput, place_units
-from quanheng.data.corpus.work import open_assets, run_here
+from quanheng.data.corpus.units import Placed, SourceInput, place_units, sample_file
+from quanheng.data.corpus.work import open_assets, opened, run_here
 from quanheng.errors import Invalid, QuanhengError
 from quanheng.kinds.data import FileCounts, Source, SourceFile
 from quanheng.store import JSON, Layer, LocalObjects, MemoryCache, sha256_digest
@@ -28,6 +28,8 @@ from quanheng.store import JSON, Layer, LocalObjects, MemoryCache, sha256_digest
 SAMPLE_BYTES = 24 * 1024 * 1024
 _WARM_BYTES = 256 * 1024
 _COPY = 1024 * 1024
+#: Names of the disk that a build takes at the worst moment, by what is kept, and of what "final" leaves.
+DISK = ("work_bytes", "work_stages_bytes", "work_all_bytes", "left_bytes")
 
 
 def estimated(task: JSON) -> JSON:
@@ -40,16 +42,15 @@ def estimate(task: Task, *, sample_bytes: int = SAMPLE_BYTES) -> dict[str, Any]:
 
     bytes: of the sources; sampled: of the sample. cpu_s: seconds of one processor, all in all; start_s: start-up of
     each process. memory_bytes: at the peak of one process. corpus_bytes: the layers left; work_bytes: the most that
-    lies on disk beside the sources, corpus included. Raises Invalid "nothing_to_measure" for sources without bytes.
+    lies on disk beside the sources at one time, corpus and scratch files included, with keep = "final";
+    work_stages_bytes, work_all_bytes: with the others; left_bytes: what lies there after a build with "final".
+    Raises Invalid "nothing_to_measure" for sources without bytes.
     """
     objects = LocalObjects(task.objects)
     made = plan(task.recipe, open_assets(objects, task.assets))
-    sources = [
-        SourceInput(digest, model, {title: Layer(layer, 0, "text/plain", title) for title, layer in layers.items()})
-        for digest, model, layers in task.sources
-    ]
-    placed = place_units(sources, made, task.assets, objects)
-    total = sum(unit.unit.size for unit in placed)
+    sources = task.inputs()
+    placed = place_units(sources, made, task.assets, objects, lambda file: sample_file(objects, file))
+    total = sum(file.size for source in sources for file in source.model.files)
     order = sorted(range(len(placed)), key=lambda place: sha256_digest(f"{task.seed} {place}".encode()))
     if total == 0:
         raise Invalid(
@@ -70,7 +71,7 @@ def estimate(task: Task, *, sample_bytes: int = SAMPLE_BYTES) -> dict[str, Any]:
         "start_s": round(start_s, 1),
         "memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "corpus_bytes": int(found["corpus_bytes"] * factor),
-        "work_bytes": int(found["work_bytes"] * factor),
+        **{name: int(found[name] * factor) for name in DISK},
         "documents": int(found["documents"] * factor),
     }
 
@@ -89,12 +90,13 @@ def _measured(
         sample = _sample(sources, placed, order, objects, here, most)
         size = sum(source.model.counts.bytes for source in sample)
         assets = {role: AssetInput(digest, _copied(objects, here, digest)) for role, digest in task.assets.items()}
-        inputs = _on_disk(here)
         begun = time.process_time()
-        corpus, documents = 0, 0
+        corpus, documents, disk = 0, 0, dict.fromkeys(DISK, 0)
         try:
             made = build(sample, task.recipe, here, MemoryCache(), lambda done, of: None, run_here, assets)
             corpus, documents = sum(layer.size for layer in made.layers), made.model.totals.documents
+            peaks = [made.peak_bytes[keep] for keep in KEEPS]
+            disk = dict(zip(DISK, [*peaks, made.left_bytes["final"]], strict=True))
         except QuanhengError as error:
             if error.code != "empty_corpus":
                 raise
@@ -102,7 +104,7 @@ def _measured(
             "bytes": size,
             "cpu_s": time.process_time() - begun,
             "corpus_bytes": corpus,
-            "work_bytes": _on_disk(here) - inputs,
+            **disk,
             "documents": documents,
         }
 
@@ -131,12 +133,11 @@ def _sample(
         for place, file in enumerate(unit.unit.files):
             if size >= most:
                 break
-            with objects.open(file.digest) as stream:
-                opened = open_part(stream, file.part) if file.part else stream
+            with opened(objects, file) as stream:
                 lines = file.part is not None
                 with here.writer() as out:
                     taken = 0
-                    while (chunk := opened.read(_COPY)) and not (lines and size + taken >= most):
+                    while (chunk := stream.read(_COPY)) and not (lines and size + taken >= most):
                         out.write(chunk)
                         taken += len(chunk)
             title = f"{number:06d}-{place:03d}-{file.title}"
@@ -152,7 +153,3 @@ def _source(source: SourceInput, found: Sequence[tuple[SourceFile, Layer]]) -> S
     fields = {**source.model.model_dump(), "files": tuple(file for file, _ in found), "counts": counts}
     model = Source.model_validate(fields)
     return SourceInput(source.digest, model, {layer.title: layer for _, layer in found})
-
-
-def _on_disk(objects: LocalObjects) -> int:
-    return sum(path.stat().st_size for path in objects.root.rglob("*") if path.is_file())

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from quanheng.data.corpus.arrow import to_arrow, to_numpy
 from quanheng.data.corpus.operator import Batch, unknown
 from quanheng.errors import Invalid
 
@@ -96,7 +97,7 @@ class Expression:
         value = _value(self._tree, batch)
         if not hasattr(value, "to_numpy"):  # a condition over constants only
             return np.full(len(batch), bool(value.as_py()) if hasattr(value, "as_py") else bool(value))
-        return np.asarray(value.fill_null(False).to_numpy(zero_copy_only=False), bool)
+        return to_numpy(value.fill_null(_constant(False)))
 
 
 def _value(node: ast.expr, batch: Batch) -> Any:
@@ -106,7 +107,7 @@ def _value(node: ast.expr, batch: Batch) -> Any:
     if isinstance(node, ast.Name):
         return batch.column(node.id)
     if isinstance(node, ast.Constant):
-        return pa.scalar(node.value)
+        return _constant(node.value)
     if isinstance(node, ast.List):
         return [item.value for item in node.elts if isinstance(item, ast.Constant)]
     if isinstance(node, ast.BoolOp):
@@ -128,6 +129,14 @@ def _value(node: ast.expr, batch: Batch) -> Any:
     raise AssertionError(f"not checked: {ast.dump(node)}")
 
 
+def _constant(value: Any) -> Any:
+    """Return a constant as an Arrow scalar; `pyarrow.scalar` would import pandas."""
+    import pyarrow as pa
+
+    kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+    return to_arrow([value], kinds[type(value)])[0]
+
+
 def _compared(node: ast.Compare, batch: Batch) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -137,9 +146,9 @@ def _compared(node: ast.Compare, batch: Batch) -> Any:
         name = _COMPARE.get(kind) or _EQUAL[kind]
         return getattr(pc, name)(_value(node.left, batch), _value(right_node, batch))
     if isinstance(right_node, ast.List):
-        return pc.is_in(_value(node.left, batch), value_set=pa.array(_value(right_node, batch), pa.string()))
+        return pc.is_in(_value(node.left, batch), value_set=to_arrow(_value(right_node, batch), pa.string()))
     wanted = node.left.value if isinstance(node.left, ast.Constant) else ""
-    return pa.array([wanted in labels for labels in _value(right_node, batch).to_pylist()], pa.bool_())
+    return to_arrow([wanted in labels for labels in _value(right_node, batch).to_pylist()], pa.bool_())
 
 
 def _bad(text: str, en: str, zh: str) -> Invalid:

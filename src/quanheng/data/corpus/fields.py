@@ -69,7 +69,8 @@ class Fields:
 
     def take(self, record: Mapping[str, Any]) -> Taken:
         """Return what a record gives. Reasons: "no_text_field", "text_is_not_text"."""
-        return self._text(record)._replace(url=self._address(record))
+        found = self._text(record)
+        return Taken(found.text, self._address(record), found.reason)
 
     def _wanted(self, names: Iterable[str]) -> tuple[str, ...]:
         if self._several:

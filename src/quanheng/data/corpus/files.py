@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from quanheng.data.corpus.read import FORMATS, format_of
-from quanheng.errors import Invalid, NotFound, Unavailable
+from quanheng.errors import Conflict, Invalid, NotFound, Unavailable
 from quanheng.kinds.data import FileCounts, FileFormat, SourceFile
-from quanheng.store import Layer, ObjectStore, canonical_json, write_zip
+from quanheng.store import Layer, ObjectStore, Stored, canonical_json, write_zip
 
 Progress = Callable[[int, int | None], None]
 
-#: A manifest holds at most 4,000 layers, so more files than this go into packs.
+#: A manifest holds at most 4,000 layers, so of more files than this the small ones go into packs.
 PACK_ABOVE_FILES = 1000
+#: The most that a pack holds.
 PACK_BYTES = 64 * 1024 * 1024
+PACK_FILES = 16384
+#: A pack also ends before a file whose name says so, one of so many: a file that is added or taken away changes its own
+#: pack alone, and what was made of the others is not made again.
+PACK_ENDS_IN = 4096
 MEDIA_TYPES: dict[FileFormat, str] = {
     "txt": "text/plain",
     "jsonl": "application/jsonl",
@@ -30,18 +36,29 @@ MEDIA_TYPES: dict[FileFormat, str] = {
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "pdf": "application/pdf",
     "pack": "application/zip",
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "tiff": "image/tiff",
+    "webp": "image/webp",
 }
+#: As `SourceFile.title` has it.
+MOST_TITLE = 500
 _CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file that can be read: where it is, its name relative to what was scanned, format and size in bytes."""
+    """A file that can be read: its place is `folder` and `title`; format, and size in bytes when it was found."""
 
-    path: Path
+    folder: str
     title: str
     format: FileFormat
     size: int
+
+    @property
+    def path(self) -> Path:
+        """Return where it is."""
+        return Path(self.folder, self.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +82,10 @@ def _known() -> str:
     return " ".join(FORMATS) + " (.gz .zst)"
 
 
-def scan_folder(path: str | Path) -> Scan:
+def scan_folder(path: str | Path, *, pictures: bool = False) -> Scan:
     """Return the readable files under a folder, or the one file, in order of their names by code point.
+
+    pictures: whether image files are among them, because their text is to be recognised.
 
     Hidden names and symbolic links are passed over, and so are formats that are not known; all are named in
     `passed_over`. Raises NotFound "no_such_path"; Invalid "empty_folder", "nothing_readable" or "unknown_format";
@@ -74,7 +93,7 @@ def scan_folder(path: str | Path) -> Scan:
     """
     root = Path(path)
     if root.is_file():
-        format = format_of(root.name)
+        format = format_of(root.name, pictures=pictures)
         if format is None:
             raise Invalid(
                 f"{root} has a format that is not known",
@@ -82,7 +101,7 @@ def scan_folder(path: str | Path) -> Scan:
                 hint=(f"Formats are told by the end of the name: {_known()}", f"按扩展名识别格式：{_known()}"),
                 code="unknown_format",
             )
-        return Scan((_found(root, root.name, format),), ())
+        return Scan((_found(str(root.parent), root.name, format, root.stat().st_size),), ())
     if not root.is_dir():
         raise NotFound(
             f"there is no file or folder {root}",
@@ -91,13 +110,14 @@ def scan_folder(path: str | Path) -> Scan:
             code="no_such_path",
         )
     files: list[FoundFile] = []
-    passed_over: list[str] = []
-    for name, is_file in _names(root):
-        format = format_of(name) if is_file else None
+    ordinary, passed_over = _names(root)
+    for name, size in ordinary:
+        format = format_of(name, pictures=pictures)
         if format is not None:
-            files.append(_found(root / name, name, format))
+            files.append(_found(str(root), name, format, size))
         else:
             passed_over.append(name)
+    passed_over.sort()
     if not files:
         _nothing(root, passed_over)
     return Scan(tuple(files), tuple(passed_over))
@@ -120,21 +140,28 @@ def _nothing(root: Path, passed_over: list[str]) -> None:
     )
 
 
-def _names(root: Path) -> list[tuple[str, bool]]:
-    """Return relative POSIX names of everything but folders, sorted, and whether each is an ordinary visible file."""
-    names: list[tuple[str, bool]] = []
-
-    def refuse(error: OSError) -> None:
-        raise _unreadable(Path(error.filename or root), error) from error
-
-    for folder, folders, files in os.walk(root, onerror=refuse):
-        links = [name for name in folders if name.startswith(".") or Path(folder, name).is_symlink()]
-        folders[:] = sorted(set(folders) - set(links))
-        for name in [*files, *links]:
-            full = Path(folder, name)
-            ordinary = not name.startswith(".") and not full.is_symlink() and full.is_file()
-            names.append((full.relative_to(root).as_posix(), ordinary))
-    return sorted(names)
+def _names(root: Path) -> tuple[list[tuple[str, int]], list[str]]:
+    """Return relative POSIX names and sizes of ordinary visible files, sorted, and the names of all others."""
+    names: list[tuple[str, int]] = []
+    others: list[str] = []
+    folders = [""]
+    while folders:
+        inside = folders.pop()
+        try:
+            with os.scandir(root / inside) as entries:
+                for entry in entries:
+                    name = f"{inside}/{entry.name}" if inside else entry.name
+                    if entry.name.startswith(".") or entry.is_symlink():
+                        others.append(name)
+                    elif entry.is_dir():
+                        folders.append(name)
+                    elif entry.is_file():
+                        names.append((name, entry.stat().st_size))
+                    else:
+                        others.append(name)
+        except OSError as error:
+            raise _unreadable(Path(error.filename or root / inside), error) from error
+    return sorted(names), others
 
 
 def _unreadable(path: Path, error: OSError) -> Unavailable:
@@ -147,7 +174,7 @@ def _unreadable(path: Path, error: OSError) -> Unavailable:
     )
 
 
-def _found(path: Path, title: str, format: FileFormat) -> FoundFile:
+def _found(folder: str, title: str, format: FileFormat, size: int) -> FoundFile:
     try:
         title.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -158,19 +185,27 @@ def _found(path: Path, title: str, format: FileFormat) -> FoundFile:
             hint=("Rename the file.", "请重命名该文件。"),
             code="bad_name",
         ) from error
-    try:
-        with path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return FoundFile(path, title, format, size)
+    check_title(title)
+    return FoundFile(folder, title, format, size)
 
 
-def store_files(scan: Scan, objects: ObjectStore, progress: Progress, scratch: str | Path) -> StoredFiles:
+def check_title(title: str) -> None:
+    """Raise Invalid "bad_name" for a name that is too long to be the title of a file of a source."""
+    if len(title) > MOST_TITLE:
+        raise Invalid(
+            f"the name {title[:60]}… has {len(title)} characters; a source takes {MOST_TITLE}",
+            f"名称 {title[:60]}… 有 {len(title)} 个字符；来源中的文件名最多 {MOST_TITLE} 个",
+            hint=("Shorten the names of its folders.", "请缩短其所在文件夹的名称。"),
+            code="bad_name",
+        )
+
+
+def store_files(scan: Scan, objects: ObjectStore, progress: Progress) -> StoredFiles:
     """Store the files of a scan as layers and return what a source says of them.
 
-    Above 1,000 files, those below 1 MiB go into canonical zips of at most 64 MiB, in order; a pack is written
-    under `scratch` and then stored. `progress` counts bytes. A file that changes meanwhile is stored as it was read.
+    Above 1,000 files, those below 1 MiB go into canonical zips, in order: `packs` says which into which. `progress`
+    counts bytes. Raises Conflict "changed_while_read" for a file that is not as large as when it was found; what else
+    changes meanwhile is stored as it was read.
     """
     total = sum(file.size for file in scan.files)
     done = 0
@@ -178,6 +213,11 @@ def store_files(scan: Scan, objects: ObjectStore, progress: Progress, scratch: s
     files: list[SourceFile] = []
     packed = len(scan.files) > PACK_ABOVE_FILES
     small = [file for file in scan.files if packed and file.size < _CHUNK_BYTES]
+
+    def add(stored: Stored, format: FileFormat, title: str) -> None:
+        layers.append(Layer(stored.digest, stored.size, MEDIA_TYPES[format], title))
+        files.append(SourceFile(title=title, format=format, size=stored.size))
+
     for file in scan.files:
         if packed and file.size < _CHUNK_BYTES:
             continue
@@ -185,32 +225,52 @@ def store_files(scan: Scan, objects: ObjectStore, progress: Progress, scratch: s
             stored = objects.put_file(file.path)
         except OSError as error:
             raise _unreadable(file.path, error) from error
-        layers.append(Layer(stored.digest, stored.size, MEDIA_TYPES[file.format], file.title))
-        files.append(SourceFile(title=file.title, format=file.format, size=stored.size))
+        if stored.size != file.size:
+            raise _changed(file)
+        add(stored, file.format, file.title)
         done += file.size
         progress(done, total)
-    for number, group in enumerate(_groups(small)):
-        title = f"packs/pack-{number:05d}.zip"
-        pack = Path(scratch) / f"pack-{number:05d}.zip"
-        try:
-            write_zip(pack, {file.title: file.path for file in group})
-            stored = objects.put_file(pack)
-        finally:
-            pack.unlink(missing_ok=True)
-        layers.append(Layer(stored.digest, stored.size, MEDIA_TYPES["pack"], title))
-        files.append(SourceFile(title=title, format="pack", size=stored.size))
-        done += sum(file.size for file in group)
-        progress(done, total)
-    loose = sum(file.size for file in files if file.format != "pack")
-    counts = FileCounts(files=len(scan.files), bytes=loose + sum(file.size for file in small))
-    return StoredFiles(tuple(files), counts, tuple(layers))
+    for number, group in enumerate(packs(small)):
+        entries: dict[str, bytes | Path] = {}
+        for file in group:
+            entries[file.title] = _read(file)
+            done += file.size
+            progress(done, total)
+        with objects.writer() as out:
+            write_zip(cast(BinaryIO, out), entries)
+        add(out.result, "pack", f"packs/pack-{number:05d}.zip")
+    return StoredFiles(tuple(files), FileCounts(files=len(scan.files), bytes=total), tuple(layers))
 
 
-def _groups(files: list[FoundFile]) -> Iterator[list[FoundFile]]:
+def _read(file: FoundFile) -> bytes:
+    try:
+        data = file.path.read_bytes()
+    except OSError as error:
+        raise _unreadable(file.path, error) from error
+    if len(data) != file.size:
+        raise _changed(file)
+    return data
+
+
+def _changed(file: FoundFile) -> Conflict:
+    return Conflict(
+        f"{file.path} changed while it was read",
+        f"{file.path} 在读取过程中发生了变化",
+        hint=("Run it again when nothing writes to it.", "请在没有程序写入时重新执行。"),
+        code="changed_while_read",
+    )
+
+
+def packs(files: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:
+    """Yield which files go into which pack: at most 64 MiB and 16,384 files, in order.
+
+    A pack also ends before a file of which the SHA-256 of the name ends in twelve zero bits.
+    """
     group: list[FoundFile] = []
     size = 0
     for file in files:
-        if group and size + file.size > PACK_BYTES:
+        begins = int.from_bytes(hashlib.sha256(file.title.encode("utf-8")).digest()[-4:]) % PACK_ENDS_IN == 0
+        if group and (begins or size + file.size > PACK_BYTES or len(group) >= PACK_FILES):
             yield group
             group, size = [], 0
         group.append(file)

@@ -7,26 +7,23 @@ holds text only: a cell that begins like a formula is marked as text, so no prog
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
+from xml.sax.saxutils import escape
 
 from pydantic import ValidationError
 
-from quanheng.errors import Invalid
+from quanheng.data.corpus.terms import BadRow, ReadTerms, problem_of, stands_on
+from quanheng.errors import Invalid, Text
 from quanheng.kinds.data import LexiconTerm
 from quanheng.kinds.kind_words import reason
-from quanheng.store.canonical_zip import write_zip
 from quanheng.text.normalise import shadow
-
-if TYPE_CHECKING:
-    from openpyxl import Workbook
-    from openpyxl.cell import Cell
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: Fields of a term and the heads of their columns, in order. A head may also be the field's own name.
@@ -40,7 +37,9 @@ COLUMNS = {
     "within": "组合距离",
     "unless": "白名单",
     "evasion": "变体",
+    "added": "入库日期",
     "expires": "有效期",
+    "owner": "责任人",
     "note": "备注",
 }
 ROW, REASON = "原行号", "原因"
@@ -58,6 +57,9 @@ EVASIONS = {
 NONE = "无"
 _LISTS = ("with_terms", "unless", "evasion")
 _NUMBERS = ("weight", "within")
+_DAYS = ("added", "expires")
+#: Days as people write them: year, month and day in this order, by one sign throughout. 1/5/2026 may mean two days.
+_DAY = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})|([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日?|[0-9]{8}")
 _SEPARATORS = re.compile(r"[;；\n]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: Not allowed in XML 1.0, so no workbook can hold them.
@@ -71,29 +73,41 @@ MAX_COLUMNS = 64
 _MAX_CELL = 32_767
 #: A workbook has no document type; one that brings entities with it means harm.
 _DOCTYPES = tuple("<!DOCTYPE".encode(codec) for codec in ("utf-8", "utf-16-le", "utf-16-be"))
-_CORE = (
-    b"<?xml version='1.0' encoding='UTF-8'?>\n"
-    b'<cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties"/>'
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+#: The parts of a workbook beside its sheet (ECMA-376, Office Open XML): nothing in them changes, and none tells a time.
+_PARTS = {
+    "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types">'
+    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Default Extension="xml" ContentType="application/xml"/>'
+    f'<Override PartName="/xl/workbook.xml" ContentType="{_TYPE}.sheet.main+xml"/>'
+    f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_TYPE}.worksheet+xml"/>'
+    f'<Override PartName="/xl/styles.xml" ContentType="{_TYPE}.styles+xml"/></Types>',
+    "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">'
+    f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+    "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}">'
+    '<sheets><sheet name="词表" sheetId="1" r:id="rId1"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">'
+    f'<Relationship Id="rId1" Type="{_OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>'
+    f'<Relationship Id="rId2" Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>',
+    "xl/styles.xml": f'<styleSheet xmlns="{_MAIN}"><fonts count="1"><font><sz val="11"/></font></fonts>'
+    '<fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill>'
+    '</fills><borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs>'
+    '<cellXfs count="2"><xf xfId="0"/><xf xfId="0" quotePrefix="1"/></cellXfs>'
+    '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>',
+}
+_SHEET_HEAD = (
+    f'<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2" '
+    'activePane="bottomLeft" state="frozen"/></sheetView></sheetViews><sheetFormatPr defaultRowHeight="15"/>'
+    '<cols><col min="1" max="1" width="24" customWidth="1"/></cols><sheetData>'
 )
 
 
-class BadRow(NamedTuple):
-    """A row that is no term: its number in the sheet, its cells by field as they were read, and why, in Chinese."""
-
-    row: int
-    cells: dict[str, str]
-    reason: str
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """What a spreadsheet held."""
-
-    terms: tuple[LexiconTerm, ...]
-    bad: tuple[BadRow, ...]
-
-
-def read_sheet(data: bytes) -> Sheet:
+def read_sheet(data: bytes) -> ReadTerms:
     """Return the terms of the first sheet of an XLSX file, and its bad rows each with a reason; empty rows are none.
 
     Raises Invalid: "not_a_workbook", "workbook_too_large", or "sheet_columns" when its first row does not name 词语
@@ -110,18 +124,16 @@ def read_sheet(data: bytes) -> Sheet:
             cells, why = _cells(fields, row)
             if not any(cells.values()) and not why:
                 continue
-            term, why = (None, why) if why else _term(cells)
-            folded = shadow(term.term).text.strip() if term else ""
-            if term and not folded:
-                why = "词语没有可见字符"
-            elif folded in rows_of:
-                why = f"该词已在第 {rows_of[folded]} 行出现"
-            if term is None or why:
-                bad.append(BadRow(number, cells, why))
+            found = why or _term(cells)
+            if isinstance(found, LexiconTerm):
+                folded = shadow(found.term).text.strip()
+                found = problem_of(found) or (stands_on(rows_of[folded]) if folded in rows_of else found)
+            if isinstance(found, Text):
+                bad.append(BadRow(number, cells, found.zh, found.en))
             else:
                 rows_of[folded] = number
-                terms.append(term)
-    return Sheet(tuple(terms), tuple(bad))
+                terms.append(found)
+    return ReadTerms(tuple(terms), tuple(bad))
 
 
 def write_sheet(terms: Iterable[LexiconTerm]) -> bytes:
@@ -147,7 +159,9 @@ def _rows(data: bytes) -> Iterator[Iterator[tuple[Any, ...]]]:
 
     _check(data)
     try:
-        book = load_workbook(BytesIO(data), read_only=True, data_only=False, keep_links=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and the like, which are not read
+            book = load_workbook(BytesIO(data), read_only=True, data_only=False, keep_links=False)
     except Exception as error:  # openpyxl lets every kind of error out of a broken file
         raise _not_a_workbook(error) from error
     try:
@@ -219,16 +233,16 @@ def _fields(row: Sequence[Any]) -> list[str | None]:
     return fields
 
 
-def _cells(fields: Sequence[str | None], row: Sequence[Any]) -> tuple[dict[str, str], str]:
-    """Return the cells of a row as text by field, and why it cannot be read, "" when it can."""
+def _cells(fields: Sequence[str | None], row: Sequence[Any]) -> tuple[dict[str, str], Text | None]:
+    """Return the cells of a row as text by field, and why it cannot be read, None when it can."""
     cells: dict[str, str] = {}
-    why = ""
+    why = None
     for name, cell in zip(fields, row, strict=False):
         if name is None:
             continue
         cells[name] = _text(cell.value).strip()
         if getattr(cell, "data_type", "") == "f":
-            why = why or f"{COLUMNS[name]}：单元格是公式，请改为文本"
+            why = why or _wrong(name, "the cell is a formula; write a text", "单元格是公式，请改为文本")
     return cells, why
 
 
@@ -245,34 +259,70 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _term(cells: Mapping[str, str]) -> tuple[LexiconTerm | None, str]:
-    """Return the term in a row, or None and why it is none."""
+def _term(cells: Mapping[str, str]) -> LexiconTerm | Text:
+    """Return the term in a row, or why it is none."""
     given: dict[str, Any] = {}
+    for name in ("term", "risk"):
+        if not cells.get(name):
+            return _wrong(
+                name,
+                "the cell is empty; merged cells are taken apart and filled row by row",
+                "不能为空；如为合并单元格，请取消合并并逐行填写",
+            )
     for name, text in cells.items():
-        if not text:
-            continue
-        if name in _LISTS:
-            words = () if text == NONE else tuple(word for part in _SEPARATORS.split(text) if (word := part.strip()))
-            given[name] = tuple(_word(EVASIONS, word) for word in words) if name == "evasion" else words
-            if name == "evasion" and not set(given[name]) <= set(EVASIONS):
-                return None, f"{COLUMNS[name]}：只能填{'、'.join(EVASIONS.values())}，或“{NONE}”"
-        elif name in _NUMBERS:
-            if not re.fullmatch(r"[0-9]{1,6}", text):
-                return None, f"{COLUMNS[name]}：应为整数"
-            given[name] = int(text)
-        elif name == "mode":
-            given[name] = _word(MODES, text)
-            if given[name] not in MODES:
-                return None, f"{COLUMNS[name]}：只能填{'、'.join(MODES.values())}"
-        else:
-            given[name] = text
+        if text:
+            value = _value(name, text)
+            if isinstance(value, Text):
+                return value
+            given[name] = value
     try:
-        return LexiconTerm.model_validate(given), ""
+        return LexiconTerm.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         if not first["loc"]:
-            return None, "方式为“组合”时须填写组合词"
-        return None, f"{COLUMNS[str(first['loc'][0])]}：{reason(first)}"
+            return Text("a term that combines has partners (组合词)", "方式为“组合”时须填写组合词")
+        return _wrong(str(first["loc"][0]), first["msg"].removeprefix("Value error, "), reason(first))
+
+
+def _value(name: str, text: str) -> Any:
+    """Return what a cell says, as its field has it, or why it says nothing."""
+    if name in _LISTS:
+        words = () if text == NONE else tuple(word for part in _SEPARATORS.split(text) if (word := part.strip()))
+        if name != "evasion":
+            return words
+        words = tuple(_word(EVASIONS, word) for word in words)
+        known = ", ".join(EVASIONS), "、".join(EVASIONS.values())
+        wrong = _wrong(name, f"only {known[0]}, or {NONE} for none", f"只能填{known[1]}，或“{NONE}”")
+        return words if set(words) <= set(EVASIONS) else wrong
+    if name in _NUMBERS:
+        return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else _wrong(name, "a whole number", "应为整数")
+    if name in _DAYS:
+        return _day(text) or _wrong(name, "a day such as 2026-12-31", "应为日期，例如 2026-12-31 或 2026年12月31日")
+    if name == "mode":
+        mode = _word(MODES, text)
+        wrong = _wrong(name, f"only {', '.join(MODES)}", f"只能填{'、'.join(MODES.values())}")
+        return mode if mode in MODES else wrong
+    return text
+
+
+def _day(text: str) -> str | None:
+    """Return a day as people write it as YYYY-MM-DD, None where it is none or may be another.
+
+    >>> _day("2026年1月5日"), _day("2026/1/5"), _day("20260105"), _day("1/5/2026"), _day("2026-2-30"), _day("46027")
+    ('2026-01-05', '2026-01-05', '2026-01-05', None, None, None)
+    """
+    found = _DAY.fullmatch(text)
+    if not found:
+        return None
+    parts = [part for part in found.groups() if part and part.isdigit()] or [text[:4], text[4:6], text[6:]]
+    try:
+        return date(*map(int, parts)).isoformat()
+    except ValueError:
+        return None
+
+
+def _wrong(name: str, en: str, zh: str) -> Text:
+    return Text(f"{name}: {en}", f"{COLUMNS[name]}：{zh}")
 
 
 def _word(words: Mapping[str, str], text: str) -> str:
@@ -298,39 +348,31 @@ def _text_of(term: LexiconTerm, name: str) -> str | int:
 
 
 def _written(heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> bytes:
-    from openpyxl import Workbook
-
-    book = Workbook()
-    sheet = book.worksheets[0]
-    sheet.title = "词表"
-    sheet.freeze_panes = "A2"
-    for number, row in enumerate((heads, *rows), start=1):
-        for column, value in enumerate(row, start=1):
-            if value != "":
-                _fill(sheet.cell(number, column), value)
-    return _packed(book)
-
-
-def _fill(cell: Cell, value: str | int) -> None:
-    """Put a value into a cell: a number as such, everything else as text, whatever it begins with."""
-    if isinstance(value, int):
-        cell.value = value
-        return
-    text = _NOT_XML.sub("\ufffd", value)[:_MAX_CELL]
-    cell.value = text
-    cell.data_type = "s"
-    if text.startswith(_FORMULA):
-        cell.quotePrefix = True  # what the apostrophe before a cell is in the file: never computed, also after editing
+    """Return a workbook of one sheet whose first row stays in sight. Written by hand: 100,000 rows in seconds."""
+    lines = [f'<row r="{number}">{_cells_xml(number, row)}</row>' for number, row in enumerate((heads, *rows), start=1)]
+    sheet = f"{_SHEET_HEAD}{''.join(lines)}</sheetData></worksheet>"
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name, text in (*_PARTS.items(), ("xl/worksheets/sheet1.xml", sheet)):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            zipped.writestr(entry, (_DECLARATION + text).encode("utf-8"))
+    return out.getvalue()
 
 
-def _packed(book: Workbook) -> bytes:
-    """Return the workbook as the one zip of its parts, without the times that openpyxl writes."""
-    written, packed = BytesIO(), BytesIO()
-    book.save(written)
-    with zipfile.ZipFile(written) as zipped:
-        parts = {name: zipped.read(name) for name in zipped.namelist()}
-    write_zip(packed, parts | {"docProps/core.xml": _CORE})
-    return packed.getvalue()
+def _cells_xml(number: int, row: Sequence[str | int]) -> str:
+    """Return the cells of a row: a number as such, everything else as text, whatever it begins with."""
+    cells = []
+    for column, value in zip(_LETTERS, row, strict=False):
+        place = f'r="{column}{number}"'
+        if isinstance(value, int):
+            cells.append(f"<c {place}><v>{value}</v></c>")
+        elif value:
+            text = escape(_NOT_XML.sub("\ufffd", value)[:_MAX_CELL], {"\r": "&#13;"})
+            # Style 1 is what the apostrophe before a cell is in the file: never computed, also after editing.
+            style = ' s="1"' if value.startswith(_FORMULA) else ""
+            cells.append(f'<c {place}{style} t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>')
+    return "".join(cells)
 
 
 def _not_a_workbook(error: object) -> Invalid:

@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from quanheng.data.corpus.arrow import to_arrow
+from quanheng.data.corpus.bottom_k import PER_REASON, BottomK
 from quanheng.data.corpus.lines import excerpt
 from quanheng.data.corpus.operator import arrow_types
 from quanheng.data.corpus.recipe import Plan
 from quanheng.data.corpus.shards import DATA_COLUMNS, DECISION_COLUMNS, ShardWriter
-from quanheng.data.corpus.steps import EDITS, FILE, LISTED, ROW, TEXT, URL, Size
+from quanheng.data.corpus.steps import EDITS, FILE, LISTED, ROW, TEXT, URL, Size, size_of
 from quanheng.data.corpus.tables import batches_of
-from quanheng.data.corpus.tally import SourceTally, Tally
+from quanheng.data.corpus.tally import SourceTally, Tally, add_size
+from quanheng.data.corpus.token_counts import TOKENS
 from quanheng.data.corpus.units import Placed, SourceInput, document_id
 from quanheng.data.corpus.work import UnitResult, read_broken, read_dropped
 from quanheng.kinds.data import LexiconTerm
@@ -26,11 +29,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+#: The column of a shard with the tokens of a document, where they were counted.
+COUNTED_COLUMN = "tokens"
 _SCRIPTS = frozenset(("zh-Hans", "zh-Hant", "mixed", "zh", "other"))
 
 
 class Merge:
-    """Takes units in order. A context manager over the files it writes."""
+    """Takes units in order. A context manager over the files it writes. samples: kept for people of each reason."""
 
     def __init__(
         self,
@@ -39,18 +44,22 @@ class Merge:
         objects: LocalObjects,
         terms: list[LexiconTerm],
         rows: hashlib._Hash,
+        samples: int = PER_REASON,
+        tokens: bool = False,
     ) -> None:
         self.sources = sources
         self.made = made
         self.objects = objects
         self.terms = terms
         self.tally = Tally(made, [SourceTally(source.digest, source.model) for source in sources])
+        self.samples = BottomK(samples)
+        self.tokens = tokens
         self._rows = rows
         self._stack = ExitStack()
 
     def __enter__(self) -> Merge:
         recipe, objects = self.made.recipe, self.objects
-        labels = tuple((name, self.made.types[name]) for name in self.made.labels)
+        labels = self.columns
         size, rows = recipe.shard_bytes, recipe.row_group_rows
         with ExitStack() as stack:
             self.data = stack.enter_context(
@@ -72,20 +81,34 @@ class Merge:
         self._stack.__exit__(*reason)  # type: ignore[arg-type]  # the three of every context manager
 
     @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """Return the columns of the shards after those that every corpus has: tokens where counted, and labels."""
+        labels = (
+            (name, self.made.types[name]) for name in self.made.labels if name != COUNTED_COLUMN or not self.tokens
+        )
+        return (*(((COUNTED_COLUMN, "int64"),) if self.tokens else ()), *labels)
+
+    @property
     def rows_digest(self) -> str:
         """Return the digest of the rows so far."""
         return "sha256:" + self._rows.hexdigest()
+
+    @property
+    def terms_in_force(self) -> int:
+        """Return how many terms were looked for: those of the lexicon that had not expired by the recipe's day."""
+        days = [made.params.as_of for _, made in self.made.operators if made.name == "lexicon"]
+        counts = [sum(day is None or term.is_in_force(day) for term in self.terms) for day in days]
+        return max(counts, default=len(self.terms))
 
     def add(self, placed: Placed, results: Sequence[UnitResult]) -> None:
         """Take in the results of the next unit, one a segment."""
         source, first = self.tally.sources[placed.source], results[0]
         self.tally.encodings.update(first.encodings)
         self.tally.repaired.update(first.repaired)
-        self.tally.read = self.tally.read.plus(Size(*first.read))
-        source.read += first.read[0]
+        source.read = source.read.plus(Size(*first.read))
         source.broken += first.broken_rows
         for result in results:
-            self.tally.add_counts(result.counts)
+            self.tally.add_counts(source, result.counts)
         self._broken(placed, source, first)
         for result in results:
             self._dropped(placed, source, result)
@@ -107,10 +130,11 @@ class Merge:
 
     def _dropped(self, placed: Placed, source: SourceTally, result: UnitResult) -> None:
         for gone in read_dropped(self.objects, result.dropped):
-            source.dropped[gone.reason] += 1
             id = document_id(source.digest, placed.numbers[gone.file], gone.row)
             row = (id, source.digest, "drop", gone.reason, gone.excerpt, gone.of, gone.measure, "")
             self.decisions.add((row, len(gone.excerpt) * 3))
+            told = gone.excerpt
+            self.samples.add("drop", gone.reason, source.digest, id, lambda told=told: told, gone.of, gone.measure)  # type: ignore[misc]
 
     def _keep(self, placed: Placed, source: SourceTally, table: pa.RecordBatch) -> None:
         import pyarrow.compute as pc
@@ -129,13 +153,10 @@ class Merge:
         ]
         self._rows.update("".join(lines).encode())
         self.tally.language.update(flag[0] for flag in flags if flag and flag[0] in _SCRIPTS)
-        text = table.column(TEXT)
-        sizes = pc.binary_length(text).to_pylist()
-        source.kept += table.num_rows
-        source.characters += pc.sum(pc.utf8_length(text)).as_py() or 0
-        source.bytes += sum(sizes)
-        self._masked(source, ids, column)
-        self._found(ids, column)
+        source.kept = source.kept.plus(size_of(table))
+        sizes = pc.binary_length(table.column(TEXT)).to_pylist()
+        self._masked(source, ids, table)
+        self._found(source, ids, table)
         self.data.add_table(self._rows_of(source, ids, table), sizes)
 
     def _rows_of(self, source: SourceTally, ids: list[str], table: pa.RecordBatch) -> pa.RecordBatch:
@@ -144,44 +165,52 @@ class Merge:
 
         types = arrow_types()
         values = {
-            "id": pa.array(ids, pa.string()),
-            "source": pa.array([source.digest] * len(ids), pa.string()),
+            "id": to_arrow(ids, pa.string()),
+            "source": to_arrow([source.digest] * len(ids), pa.string()),
             **{name: table.column(name) for name in (TEXT, "text_digest", "flags", URL, *self.made.labels)},
+            **({COUNTED_COLUMN: table.column(TOKENS)} if self.tokens else {}),
         }
-        kinds = {**dict(DATA_COLUMNS), **{name: self.made.types[name] for name in self.made.labels}}
+        kinds = dict((*DATA_COLUMNS, *self.columns))
         schema = pa.schema([pa.field(name, types[kind], nullable=False) for name, kind in kinds.items()])
         return pa.record_batch([values[name].cast(types[kind]) for name, kind in kinds.items()], schema=schema)
 
-    def _masked(self, source: SourceTally, ids: list[str], column: Any) -> None:
-        edits = column(EDITS)
+    def _masked(self, source: SourceTally, ids: list[str], table: pa.RecordBatch) -> None:
+        """Note documents in which something was replaced, and count them by what it was."""
+        edits = table.column(EDITS).to_pylist()
         if not any(edits):
             return
-        for id, masked, spans, text in zip(ids, column("masked"), edits, column(TEXT), strict=True):
+        texts = table.column(TEXT).to_pylist()
+        for row, (id, masked, spans) in enumerate(zip(ids, table.column("masked").to_pylist(), edits, strict=True)):
+            if not masked and not spans:
+                continue
+            names = {str(span[4]) for span in json.loads(spans)} if spans else set()
             if masked:
                 counts: dict[str, int] = json.loads(masked)
                 self.tally.masked_documents += 1
                 self.tally.personal_data.update(counts)
+                names |= counts.keys()
                 what = ", ".join(f"{type} {count}" for type, count in sorted(counts.items()))
-                row = (id, source.digest, "mask", what, excerpt(text), "", "", spans)
-            elif spans:
-                what = ", ".join(sorted({str(span[4]) for span in json.loads(spans)}))
-                row = (id, source.digest, "edit", what, excerpt(text), "", "", spans)
             else:
-                continue
-            self.decisions.add((row, len(row[4]) * 3 + len(spans)))
+                what = ", ".join(sorted(names))
+            told, size = excerpt(texts[row]), row_size(table, row)
+            decision = (id, source.digest, "mask" if masked else "edit", what, told, "", "", spans)
+            self.decisions.add((decision, len(told) * 3 + len(spans)))
+            for name in sorted(names):
+                add_size(source.edited, name, size)
+                self.samples.add("edit", name, source.digest, id, lambda told=told: told)  # type: ignore[misc]
 
-    def _found(self, ids: list[str], column: Any) -> None:
+    def _found(self, source: SourceTally, ids: list[str], table: pa.RecordBatch) -> None:
         """Count hits and documents for review, and list them in filter.jsonl."""
-        for id, found, reasons in zip(ids, column("hits"), column(LISTED), strict=True):
-            if not found and not reasons:
+        found, listed = table.column("hits").to_pylist(), table.column(LISTED).to_pylist()
+        for row, id in enumerate(ids):
+            if not found[row] and not listed[row]:
                 continue
-            hits = json.loads(found) if found else []
+            hits, reasons = json.loads(found[row]) if found[row] else [], list(dict.fromkeys(listed[row]))
             risks = Counter(self.terms[hit[2]].risk for hit in hits)
             self.tally.hits += len(hits)
             self.tally.documents_hit += bool(hits)
-            self.tally.documents_for_review += bool(reasons)
             self.tally.per_risk.update(risks)
-            self.tally.review.update(reasons)
+            self._listed(source, id, table, row, reasons)
             line = {
                 "id": id,
                 "mode": "review" if reasons else "count",
@@ -191,3 +220,21 @@ class Merge:
                 "reasons": reasons,
             }
             self.filter.write(canonical_json(line) + b"\n")
+
+    def _listed(self, source: SourceTally, id: str, table: pa.RecordBatch, row: int, reasons: list[str]) -> None:
+        """Count a document that is listed for review, for these reasons."""
+        if not reasons:
+            return
+        self.tally.documents_for_review += 1
+        self.tally.review.update(reasons)
+        size = row_size(table, row)
+        if self.tally.content_review.reasons.intersection(reasons):
+            source.risky = source.risky.plus(size)
+        for reason in reasons:
+            add_size(source.reviewed, reason, size)
+            self.samples.add("review", reason, source.digest, id, lambda: excerpt(table.column(TEXT)[row].as_py()))
+
+
+def row_size(table: pa.RecordBatch, row: int) -> Size:
+    """Return the size of one document of a batch."""
+    return size_of(table.slice(row, 1))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Protocol,
 
 from pydantic import ValidationError
 
+from quanheng.data.corpus.arrow import to_arrow
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Model, Say
 from quanheng.store import canonical_json, sha256_digest
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from quanheng.data.corpus.asking import Answers
+
 ENTRY_POINTS = "quanheng.operators"
 #: The modules of the operators that ship; each registers its classes.
-_SHIPPED = ("basic", "extract", "quality", "personal_data", "review", "deduplicate", "decontaminate")
+_SHIPPED = ("basic", "extract", "quality", "personal_data", "review", "deduplicate", "decontaminate", "ask", "semantic")
 
 V = TypeVar("V")
 
@@ -81,6 +84,12 @@ class Batch:
         np.cumsum(lengths, out=offsets[1:])
         return Codes(np.frombuffer("".join(self.texts).encode("utf-32-le", "surrogatepass"), np.uint32), offsets)
 
+    def utf8(self) -> Iterator[bytes]:
+        """Yield the texts as bytes of UTF-8."""
+        import pyarrow as pa
+
+        yield from self.table.column("text").cast(pa.binary()).to_pylist()
+
     def column(self, name: str) -> pa.Array:
         """Return a column."""
         return self.table.column(name)
@@ -92,7 +101,7 @@ class Batch:
         table, types = self.table, arrow_types()
         for name, kind in gives:
             values = columns[name]
-            array = values.cast(types[kind]) if isinstance(values, pa.Array) else pa.array(values, types[kind])
+            array = values.cast(types[kind]) if isinstance(values, pa.Array) else to_arrow(values, types[kind])
             at = table.schema.get_field_index(name)
             field = pa.field(name, types[kind], nullable=False)
             table = table.append_column(field, array) if at < 0 else table.set_column(at, field, array)
@@ -107,12 +116,21 @@ class Batch:
             self.__dict__[key] = make()
         return self.__dict__[key]  # type: ignore[no-any-return]
 
-    def with_texts(self, texts: Sequence[str]) -> Batch:
-        """Return the batch with other texts."""
+    def with_texts(self, texts: Sequence[str], changed: Sequence[int] | None = None) -> Batch:
+        """Return the batch with other texts; `changed`: the rows of those that differ, where that is known."""
+        import numpy as np
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         at = self.table.schema.get_field_index("text")
-        batch = Batch(self.table.set_column(at, self.table.schema.field(at), pa.array(texts, pa.string())))
+        if changed is None:
+            column = to_arrow(texts, pa.string())
+        else:  # what stays is copied as it is
+            mask = np.zeros(len(self), bool)
+            mask[changed] = True
+            new = to_arrow([texts[row] for row in np.flatnonzero(mask).tolist()], pa.string())
+            column = pc.replace_with_mask(self.table.column(at), to_arrow(mask, pa.bool_()), new)
+        batch = Batch(self.table.set_column(at, self.table.schema.field(at), column))
         batch.__dict__["texts"] = list(texts)
         return batch
 
@@ -120,7 +138,7 @@ class Batch:
         """Return the batch of these rows, in this order."""
         import pyarrow as pa
 
-        batch = Batch(self.table.take(pa.array(rows, pa.int64())))
+        batch = Batch(self.table.take(to_arrow(rows, pa.int64())))
         for view in ("texts", "shadows"):
             if view in self.__dict__:
                 batch.__dict__[view] = [self.__dict__[view][row] for row in rows]
@@ -143,10 +161,14 @@ def arrow_types() -> dict[str, pa.DataType]:
 
 @dataclass(frozen=True)
 class Asset:
-    """A layer of an artifact that an operator reads: a lexicon's terms, a classifier's weights."""
+    """A layer of an artifact that an operator reads: a lexicon's terms, a classifier's weights, an endpoint.
+
+    `answers`: what the endpoint has answered before; None where there is no cache that lasts.
+    """
 
     digest: str
     open: Callable[[], BinaryIO]
+    answers: Answers | None = None
 
 
 class Operator:
@@ -181,9 +203,10 @@ class Operator:
 
 
 class Tagger(Operator):
-    """Adds columns."""
+    """Adds columns. `reviews`: whether they tell of risky content, which the account of a corpus counts apart."""
 
     gives: ClassVar[Gives] = ()
+    reviews: ClassVar[bool] = False
 
     def tag(self, batch: Batch) -> Mapping[str, Column]:
         """Return a value per document for each column of `gives`."""
@@ -229,7 +252,10 @@ class Sketch(Protocol):
     rows: int
 
     def column(self, name: str) -> np.ndarray[Any, Any]:
-        """Return a column, one value a document; mapped from disk, so it costs no memory to hold."""
+        """Return a column, one value a document; mapped from disk, so it costs no memory to hold.
+
+        Of a column of a type that ends in "[*]": the values of all documents, one after the other.
+        """
         ...
 
 
@@ -251,16 +277,35 @@ class Verdict(NamedTuple):
     measure: float
 
 
+class Known(NamedTuple):
+    """What an earlier resolution found on the first `units` in the order of preference; they were the first then too.
+
+    `verdicts` yields the verdicts on each of them in that order, with units numbered as they are now.
+    """
+
+    units: int
+    verdicts: Callable[[], Iterator[list[Verdict]]]
+
+
 class CorpusStep(Operator):
     """A step that needs all documents: per unit a sketch, then one resolution over all of them.
 
     `sketch_columns`: names and numpy types of what `sketch` returns; a name may hold several values a document when
-    its type ends in "[k]", e.g. ("bands", "uint64[16]") is an array of shape (n, 16).
+    its type ends in "[k]", e.g. ("bands", "uint64[16]") is an array of shape (n, 16). With "[*]" each document has as
+    many as it has: `sketch` returns a `quanheng.text.shingles.Packed`.
+
+    `reads_texts`: whether `resolve` asks for texts; of a step that does not, rows need not be kept for it.
+    `continues`: whether a verdict depends on nothing behind the document in the order of preference (rank, unit, row);
+    such a step has `resume`, and documents that are added behind cost only themselves. `whole`: whether it takes out
+    whole documents only, never parts, and asks for no text of one that an earlier resolution took out.
     """
 
     sketch_columns: Gives
     #: The word for what it takes out, as funnel and decisions call it.
     reason: ClassVar[str] = "duplicate"
+    reads_texts: ClassVar[bool] = True
+    continues: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
 
     def sketch(self, batch: Batch) -> Mapping[str, np.ndarray[Any, Any]]:
         """Return the sketch of the documents of a batch."""
@@ -270,6 +315,17 @@ class CorpusStep(Operator):
         self, sketches: Sequence[Sketch], texts: Texts, scratch: Path, progress: Callable[[int, int | None], None]
     ) -> Iterator[list[Verdict]]:
         """Yield the verdicts on each unit, in order, each list by row. Memory is bounded; `scratch` is a folder."""
+        raise NotImplementedError
+
+    def resume(
+        self,
+        known: Known,
+        sketches: Sequence[Sketch],
+        texts: Texts,
+        scratch: Path,
+        progress: Callable[[int, int | None], None],
+    ) -> Iterator[list[Verdict]]:
+        """Yield what `resolve` would, without asking again what is known."""
         raise NotImplementedError
 
 

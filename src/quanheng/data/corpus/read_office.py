@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 from xml.parsers import expat
 
 from quanheng.data.corpus.extract import markdown_table
 from quanheng.data.corpus.lines import Broken, Document, Found, excerpt
 from quanheng.data.corpus.zips import DAMAGE, Forbidden, open_zip, strict_parser
 from quanheng.errors import Unavailable
+
+Ocr = Literal["never", "when_missing", "always"]
 
 PDF_MOST_BYTES = 512 * 1024 * 1024
 PDF_MOST_PAGES = 10_000
@@ -145,10 +147,11 @@ def _parse_docx(archive: zipfile.ZipFile, gathered: _Docx) -> str:
     return ""
 
 
-def read_pdf(stream: BinaryIO, limit: int) -> Iterator[Found]:
+def read_pdf(stream: BinaryIO, limit: int, ocr: Ocr = "never") -> Iterator[Found]:
     """Yield the text layer of a PDF, its pages with a blank line between.
 
-    Reasons: "not_pdf", "encrypted", "too_large" (bytes, pages or text), "no_text_layer" (pages are pictures).
+    Reasons: "not_pdf", "encrypted", "too_large" (bytes, pages or text), "no_text_layer" (pages are pictures). With
+    `ocr` pages are recognised and have reasons of their own: `read_scanned_pdf`.
     """
     data = stream.read(PDF_MOST_BYTES + 1)
     if len(data) > PDF_MOST_BYTES:
@@ -159,7 +162,14 @@ def read_pdf(stream: BinaryIO, limit: int) -> Iterator[Found]:
         yield document
         return
     try:
-        yield _pdf_text(document, limit)
+        if ocr == "never":
+            yield _pdf_text(document, limit)
+        elif len(document) > PDF_MOST_PAGES:
+            yield Broken("1", "too_large", "")
+        else:
+            from quanheng.data.corpus.ocr_pages import read_scanned_pdf
+
+            yield from read_scanned_pdf(document, limit, ocr)
     finally:
         document.close()
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
+from quanheng.data.corpus.arrow import to_arrow
 from quanheng.store import Layer, ObjectStore
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class TableWriter:
 
         if self._rows:
             arrays = [
-                pa.array(values, field.type)
+                to_arrow(values, field.type)
                 for values, field in zip(zip(*self._rows, strict=True), self._schema, strict=True)
             ]
             self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))

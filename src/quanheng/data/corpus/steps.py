@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from quanheng.data.corpus.lines import excerpt
 from quanheng.data.corpus.operator import Batch, Edited, Editor, Operator, Tagger
 from quanheng.data.corpus.recipe import ReadyStep
+from quanheng.data.corpus.token_counts import TOKENS, TokenCounter
 from quanheng.errors import Invalid, QuanhengError
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ FILE, ROW, URL, TEXT, EDITS, LISTED = "_file", "_row", "url", "text", "_edits", 
 
 
 class Size(NamedTuple):
-    """Documents, characters, and bytes of UTF-8."""
+    """Documents, characters, bytes of UTF-8, and tokens: 0 where no tokenizer counts."""
 
     documents: int
     characters: int
     bytes: int
+    tokens: int = 0
 
     def plus(self, other: Size) -> Size:
         """Return the sum."""
@@ -53,13 +55,14 @@ class Dropped(NamedTuple):
 
 @dataclass
 class Counted:
-    """What one step took in and left, the edits it made by name, and the documents it listed for review."""
+    """What one step took in and left, what it dropped by reason, its edits by name, and what it listed for review."""
 
     before: Size = NOTHING
     after: Size = NOTHING
     edits: Counter[str] = field(default_factory=Counter)
     edited: int = 0
     listed: int = 0
+    dropped: dict[str, Size] = field(default_factory=dict)
 
     def add(self, before: Size, after: Size) -> None:
         """Count one batch."""
@@ -73,6 +76,7 @@ class Counted:
             "edits": dict(sorted(self.edits.items())),
             "edited": self.edited,
             "listed": self.listed,
+            "dropped": {reason: list(size) for reason, size in sorted(self.dropped.items())},
         }
 
 
@@ -82,24 +86,31 @@ def size_of(table: pa.RecordBatch) -> Size:
 
     text = table.column(TEXT)
     characters, data = pc.sum(pc.utf8_length(text)).as_py(), pc.sum(pc.binary_length(text)).as_py()
-    return Size(table.num_rows, characters or 0, data or 0)
+    tokens = pc.sum(table.column(TOKENS)).as_py() if TOKENS in table.schema.names else 0
+    return Size(table.num_rows, characters or 0, data or 0, tokens or 0)
+
+
+def size_of_batch(batch: Batch) -> Size:
+    """Return the size of the texts of a batch, found once for the same texts."""
+    return batch.view("size", lambda: size_of(batch.table))
 
 
 @dataclass
 class Runner:
     """Runs the steps of a segment over batches. `counts` by place of the step; `dropped` since the last `take_dropped`.
 
-    names: titles of the unit's files, for messages.
+    names: titles of the unit's files, for messages. tokens: counts again what was edited, where tokens are counted.
     """
 
     steps: Sequence[ReadyStep]
     names: Sequence[str]
     counts: dict[int, Counted] = field(default_factory=dict)
     dropped: list[Dropped] = field(default_factory=list)
+    tokens: TokenCounter | None = None
 
     def run(self, batch: Batch) -> Batch:
         """Return what is left of a batch."""
-        size = size_of(batch.table)
+        size = size_of_batch(batch)
         for ready in self.steps:
             counted = self.counts.setdefault(ready.place, Counted())
             made = ready.operator
@@ -112,7 +123,7 @@ class Runner:
                 after = self._edit(ready, made, batch, counted)
             else:
                 raise AssertionError(f"step {ready.place} does not run on one unit")
-            left = size if after.texts is batch.texts else size_of(after.table)
+            left = size_of_batch(after)
             counted.add(size, left)
             batch, size = after, left
         return batch
@@ -143,16 +154,25 @@ class Runner:
     ) -> None:
         """Note documents as dropped; `of`: for each the id of what it repeats, and how alike they are."""
         files, names = batch.column(FILE).to_pylist(), batch.column(ROW).to_pylist()
+        counts = batch.column(TOKENS).to_pylist() if self.tokens else None
+        characters = data = tokens = 0
+        column = batch.column(TEXT)
         for number, row in enumerate(rows):
-            text = batch.texts[row]
+            text = batch.texts[row] if "texts" in batch.__dict__ else column[row].as_py()
             other = of[number] if of else ("", "")
             self.dropped.append(Dropped(files[row], names[row], place, reason, excerpt(text), len(text), *other))
+            characters += len(text)
+            data += len(text.encode("utf-8"))
+            tokens += counts[row] if counts else 0
+        counted = self.counts.setdefault(place, Counted())
+        size = Size(len(rows), characters, data, tokens)
+        counted.dropped[reason] = counted.dropped.get(reason, NOTHING).plus(size)
 
     def _edit(self, ready: ReadyStep, made: Editor, batch: Batch, counted: Counted) -> Batch:
         edited, columns = self.call(made, made.edit, batch)
         after = batch
         if any(edit is not None for edit in edited):
-            after = note_edits(ready.place, batch, edited, counted)
+            after = note_edits(ready.place, batch, edited, counted, self.tokens)
         return after.with_columns(columns, made.gives) if made.gives else after
 
     def call(self, made: Operator, function: Any, batch: Batch) -> Any:
@@ -187,7 +207,9 @@ class Runner:
         )
 
 
-def note_edits(place: int, batch: Batch, edited: Sequence[Edited | None], counted: Counted) -> Batch:
+def note_edits(
+    place: int, batch: Batch, edited: Sequence[Edited | None], counted: Counted, tokens: TokenCounter | None = None
+) -> Batch:
     """Return the batch with edited texts. Where spans were replaced, what stood where is noted, not the old text."""
     texts, noted = list(batch.texts), batch.column(EDITS).to_pylist()
     for row, edit in enumerate(edited):
@@ -200,7 +222,9 @@ def note_edits(place: int, batch: Batch, edited: Sequence[Edited | None], counte
             noted[row] = json.dumps(
                 [*json.loads(noted[row] or "[]"), *_places(place, edit)], ensure_ascii=False, separators=(",", ":")
             )
-    return batch.with_texts(texts).with_columns({EDITS: noted}, ((EDITS, "string"),))
+    changed = [row for row, edit in enumerate(edited) if edit is not None]
+    after = batch.with_texts(texts, changed).with_columns({EDITS: noted}, ((EDITS, "string"),))
+    return tokens.recounted(after, changed) if tokens else after
 
 
 def _places(place: int, edit: Edited) -> list[list[Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from quanheng.data.corpus.arrow import to_arrow
 from quanheng.data.corpus.shards import Columns, schema_of
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def rows_to_batch(rows: Sequence[Sequence[object]], columns: Columns) -> pa.Reco
     schema = schema_of(columns)
     values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
     return pa.record_batch(
-        [pa.array(column, field.type) for column, field in zip(values, schema, strict=True)], schema=schema
+        [to_arrow(column, field.type) for column, field in zip(values, schema, strict=True)], schema=schema
     )
 
 

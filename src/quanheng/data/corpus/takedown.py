@@ -1,14 +1,14 @@
 """A new version of a corpus without some documents, at about the cost of the shards that hold them.
 
-What is taken down is dropped with the reason "taken_down" and without an excerpt; excerpts that earlier decisions kept
-of it are emptied. Other shards stay the layers they are.
+What is taken down is dropped with the reason "taken_down" and without an excerpt; excerpts that earlier decisions and
+samples kept of it, or of its copies, are emptied. Other shards stay the layers they are.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -17,14 +17,29 @@ from quanheng.data.corpus.cards import card, croissant
 from quanheng.data.corpus.shards import DECISION_COLUMNS, PARQUET, ShardWriter, TableWriter, parquet_rows
 from quanheng.errors import Invalid, NotFound
 from quanheng.kinds.base import Model
-from quanheng.kinds.data import Corpus, CorpusV2, FunnelStep, Shard, Source, SourceShare, Totals
-from quanheng.store import Layer, LocalObjects
+from quanheng.kinds.data import (
+    Amount,
+    Corpus,
+    CorpusSample,
+    CorpusV2,
+    CorpusV3,
+    FunnelStep,
+    FunnelStepV3,
+    Shard,
+    Source,
+    SourceShare,
+    SourceShareV3,
+    Totals,
+    TotalsV3,
+)
+from quanheng.store import Layer, LocalObjects, canonical_json
 from quanheng.text.normalise import shadow
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 REASON = "taken_down"
+SAMPLES = "samples.jsonl"
 OpenLayer = Callable[[str], BinaryIO]
 Progress = Callable[[int, int | None], None]
 
@@ -49,23 +64,38 @@ class Wanted(Model):
 
 @dataclass
 class Taken:
-    """What went: ids, and by source how many documents, characters and bytes."""
+    """What went: ids, by source documents, characters, bytes and tokens, and the sources' counts by what was done.
 
-    ids: set[str] = field(default_factory=set)
+    tokens are 0 where the corpus has none.
+    """
+
+    ids: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     sources: dict[str, list[int]] = field(default_factory=dict)
+    edited: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    reviewed: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     language: Counter[str] = field(default_factory=Counter)
     masked: int = 0
     rows: list[tuple[object, ...]] = field(default_factory=list)
 
-    def add(self, id: str, source: str, text: str, flags: Sequence[str]) -> None:
+    def add(self, id: str, source: str, text: str, flags: Sequence[str], tokens: int) -> None:
         """Count a document."""
-        self.ids.add(id)
-        counts = self.sources.setdefault(source, [0, 0, 0])
-        for place, size in enumerate((1, len(text), len(text.encode("utf-8")))):
-            counts[place] += size
+        size = (1, len(text), len(text.encode("utf-8")), tokens)
+        self.ids[id] = source, size
+        _plus(self.sources.setdefault(source, [0] * len(size)), size)
         self.language.update(flags[:1])
         self.masked += "masked" in flags
         self.rows.append((id, source, "drop", REASON, "", "", "", ""))
+
+    def note(self, into: dict[str, dict[str, list[int]]], id: str, names: Iterable[str]) -> None:
+        """Count a document that is gone under each of the names that it had been counted under."""
+        source, size = self.ids[id]
+        for name in names:
+            _plus(into.setdefault(source, {}).setdefault(name, [0] * len(size)), size)
+
+
+def _plus(counts: list[int], size: Sequence[int]) -> None:
+    for place, n in enumerate(size):
+        counts[place] += n
 
 
 def take_down(
@@ -116,10 +146,12 @@ def take_down(
             code="empty_corpus",
         )
     decisions, personal = _decisions(layers, open_layer, objects, taken)
-    filtered, hits = _filtered(open_layer, objects, taken.ids)
+    filtered, hits = _filtered(open_layer, objects, taken)
     digest = "sha256:" + rows.hexdigest()
     model = _model(corpus, shards, digest, taken, personal, filtered)
     made = [*kept, *decisions, by_title["rejected.jsonl"], hits]
+    if SAMPLES in by_title:
+        made.append(_samples(open_layer, objects, taken.ids))
     with open_layer(shards[0].title) as stream:
         columns = _more_columns(stream)
     return model, (*made, *_told(model, sources, made, columns, objects)), taken
@@ -172,13 +204,14 @@ def _without(
         writer: TableWriter | None = None
         for table in _tables(stream):
             columns = _columns_of(table.schema)
+            tokens = table.column("tokens").to_pylist() if _counts_tokens(corpus) else [0] * table.num_rows
             writer = writer or TableWriter(out, columns, group_rows=corpus.recipe.row_group_rows).__enter__()
             keep = []
             for row, (id, source, text, flags) in enumerate(
                 zip(*(table.column(name).to_pylist() for name in ("id", "source", "text", "flags")), strict=True)
             ):
                 if first + row in rows:
-                    taken.add(id, source, text, flags)
+                    taken.add(id, source, text, flags, tokens[row])
                 else:
                     keep.append(row)
             first += table.num_rows
@@ -189,6 +222,10 @@ def _without(
         if writer:
             writer.__exit__(None, None, None)
     return Layer(out.result.digest, out.result.size, PARQUET, title), left
+
+
+def _counts_tokens(corpus: Corpus) -> bool:
+    return isinstance(corpus, CorpusV3) and corpus.tokenizer is not None
 
 
 def _columns_of(schema: pa.Schema) -> tuple[tuple[str, str], ...]:
@@ -211,8 +248,10 @@ def _decisions(
     made: list[Layer] = []
     for layer in old:
         with open_layer(layer.title) as stream:
-            touched = any(row[0] in taken.ids for row in parquet_rows(stream, ["id"]))
-        made.append(_emptied(layer, open_layer, objects, taken.ids, personal) if touched else layer)
+            names = [name for name, _ in _schema_of(stream) if name in ("id", "of")]  # the first engine had no "of"
+        with open_layer(layer.title) as stream:
+            touched = any(not taken.ids.keys().isdisjoint(row) for row in parquet_rows(stream, names))
+        made.append(_emptied(layer, open_layer, objects, taken, personal) if touched else layer)
     number = max((int(layer.title[-13:-8]) for layer in old), default=-1) + 1
     with ShardWriter(
         objects, f"decisions/part-{number:05d}.parquet", DECISION_COLUMNS, shard_bytes=2**62, group_rows=8192
@@ -222,20 +261,39 @@ def _decisions(
     return [*made, *writer.layers], personal
 
 
-def _emptied(
-    layer: Layer, open_layer: OpenLayer, objects: LocalObjects, ids: set[str], personal: Counter[str]
-) -> Layer:
+def _emptied(layer: Layer, open_layer: OpenLayer, objects: LocalObjects, taken: Taken, personal: Counter[str]) -> Layer:
     names = [name for name, _ in DECISION_COLUMNS]
     with objects.writer() as out, TableWriter(out, DECISION_COLUMNS, group_rows=8192) as writer:
         for table in _tables(open_layer(layer.title)):
             for row in table.to_pylist():
-                is_gone = row["id"] in ids
+                is_gone = row["id"] in taken.ids
                 if is_gone and row["decision"] == "mask":
                     personal.update({what: int(n) for what, n in map(str.split, row["reason"].split(", "))})
-                emptied = {**row, "excerpt": "", "spans": ""} if is_gone else row
+                if is_gone and row["decision"] in ("mask", "edit"):
+                    taken.note(taken.edited, row["id"], _edited(row))
+                # A copy of what is taken down says the same.
+                is_copy = row.get("of", "") in taken.ids
+                emptied = {**row, "excerpt": "", "spans": ""} if is_gone or is_copy else row
                 # Decisions of the first engine have fewer columns.
                 writer.add((tuple(emptied.get(name) or "" for name in names), 0))
     return Layer(out.result.digest, out.result.size, PARQUET, layer.title)
+
+
+def _edited(row: Mapping[str, Any]) -> set[str]:
+    """Return what was replaced in a document, by its decision."""
+    spans = {str(span[4]) for span in json.loads(row["spans"])} if row.get("spans") else set()
+    masked = {part.split()[0] for part in row["reason"].split(", ")} if row["decision"] == "mask" else set()
+    return spans | masked
+
+
+def _samples(open_layer: OpenLayer, objects: LocalObjects, ids: Mapping[str, object]) -> Layer:
+    """Return the samples without documents that are gone and without copies of them; ranks stay what they were."""
+    with objects.writer() as out, open_layer(SAMPLES) as stream:
+        for line in stream:
+            row = CorpusSample.model_validate_json(line)
+            if row.id not in ids and row.of not in ids:
+                out.write(canonical_json(row.model_dump(mode="json")) + b"\n")
+    return Layer(out.result.digest, out.result.size, JSONL, SAMPLES)
 
 
 @dataclass
@@ -249,12 +307,12 @@ class _Gone:
     reasons: Counter[str] = field(default_factory=Counter)
 
 
-def _filtered(open_layer: OpenLayer, objects: LocalObjects, ids: set[str]) -> tuple[_Gone, Layer]:
+def _filtered(open_layer: OpenLayer, objects: LocalObjects, taken: Taken) -> tuple[_Gone, Layer]:
     gone = _Gone()
     with objects.writer() as out, open_layer("filter.jsonl") as stream:
         for line in stream:
             row = json.loads(line)
-            if row["id"] not in ids:
+            if row["id"] not in taken.ids:
                 out.write(line)
                 continue
             gone.hits += len(row["spans"])
@@ -262,6 +320,7 @@ def _filtered(open_layer: OpenLayer, objects: LocalObjects, ids: set[str]) -> tu
             gone.review += row["mode"] == "review"
             gone.risks.update(row["risks"])
             gone.reasons.update(row.get("reasons", ()))
+            taken.note(taken.reviewed, row["id"], row.get("reasons", ()))
     return gone, Layer(out.result.digest, out.result.size, JSONL, "filter.jsonl")
 
 
@@ -274,23 +333,22 @@ def _less(counts: Mapping[Any, int], gone: Mapping[str, int]) -> dict[Any, int]:
 def _model(
     corpus: Corpus, shards: Sequence[Shard], digest: str, taken: Taken, personal: Counter[str], gone: _Gone
 ) -> Corpus:
-    totals = [sum(counts[place] for counts in taken.sources.values()) for place in range(3)]
-    last, whole, filtered = corpus.funnel[-1], corpus.totals, corpus.filtered
-    left = Totals(
-        documents=whole.documents - totals[0], characters=whole.characters - totals[1], bytes=whole.bytes - totals[2]
+    totals = [sum(counts[place] for counts in taken.sources.values()) for place in range(4)]
+    whole, filtered = corpus.totals, corpus.filtered
+    left = whole.model_copy(
+        update={
+            "documents": whole.documents - totals[0],
+            "characters": whole.characters - totals[1],
+            "bytes": whole.bytes - totals[2],
+        }
     )
-    step = FunnelStep(
-        step="drop",
-        reason=REASON,
-        documents_before=last.documents_after,
-        documents_after=left.documents,
-        characters_before=last.characters_after,
-        characters_after=left.characters,
-    )
+    if isinstance(left, TotalsV3) and left.tokens is not None:
+        left = left.model_copy(update={"tokens": left.tokens - totals[3]})
+    step = _step(corpus.funnel[-1], left)
     changed: dict[str, Any] = {
         "funnel": (*corpus.funnel, step),
         "totals": left,
-        "per_source": tuple(_share(share, taken.sources.get(share.source, [0, 0, 0])) for share in corpus.per_source),
+        "per_source": tuple(_share(share, taken) for share in corpus.per_source),
         "personal_data": _less(corpus.personal_data, personal),
         "masked_documents": corpus.masked_documents - taken.masked,
         "filtered": filtered.model_copy(
@@ -313,28 +371,85 @@ def _model(
     return type(corpus).model_validate_json(corpus.model_copy(update=changed).model_dump_json())
 
 
-def _share(share: SourceShare, counts: Sequence[int]) -> SourceShare:
-    documents, characters, size = counts
-    if not documents:
+def _step(last: FunnelStep, left: Totals) -> FunnelStep:
+    """Return the step of the funnel that takes down."""
+    if isinstance(last, FunnelStepV3) and isinstance(left, TotalsV3):
+        return FunnelStepV3(
+            step="drop",
+            reason=REASON,
+            documents_before=last.documents_after,
+            documents_after=left.documents,
+            characters_before=last.characters_after,
+            characters_after=left.characters,
+            bytes_before=last.bytes_after,
+            bytes_after=left.bytes,
+            tokens_before=last.tokens_after,
+            tokens_after=left.tokens,
+        )
+    return FunnelStep(
+        step="drop",
+        reason=REASON,
+        documents_before=last.documents_after,
+        documents_after=left.documents,
+        characters_before=last.characters_after,
+        characters_after=left.characters,
+    )
+
+
+def _share(share: SourceShare, taken: Taken) -> SourceShare:
+    """Return what a source gave without what is gone.
+
+    What content review found in it stays: how good a source was does not change when some of it is taken down.
+    """
+    counts = taken.sources.get(share.source)
+    if not counts:
         return share
+    documents, characters, size, tokens = counts
     dropped = dict(share.dropped)
     dropped[REASON] = dropped.get(REASON, 0) + documents
-    return share.model_copy(
-        update={
-            "documents_kept": share.documents_kept - documents,
-            "characters_kept": share.characters_kept - characters,
-            "bytes_kept": share.bytes_kept - size,
-            "dropped": dict(sorted(dropped.items())),
+    changed: dict[str, Any] = {
+        "documents_kept": share.documents_kept - documents,
+        "characters_kept": share.characters_kept - characters,
+        "bytes_kept": share.bytes_kept - size,
+        "dropped": dict(sorted(dropped.items())),
+    }
+    if isinstance(share, SourceShareV3):
+        amounts = _amounts(share.dropped_amounts, {REASON: [-n for n in counts]}, share.tokens_kept is not None)
+        changed |= {
+            "tokens_kept": share.tokens_kept - tokens if share.tokens_kept is not None else None,
+            "dropped_amounts": amounts,
+            "edited": _amounts(share.edited, taken.edited.get(share.source, {}), share.tokens_kept is not None),
+            "reviewed": _amounts(share.reviewed, taken.reviewed.get(share.source, {}), share.tokens_kept is not None),
         }
-    )
+    return share.model_copy(update=changed)
+
+
+def _amounts(amounts: Mapping[str, Amount], gone: Mapping[str, Sequence[int]], tokens: bool) -> dict[str, Amount]:
+    """Return amounts less what is gone; what is then none is left out."""
+    left = {}
+    for name in sorted({*amounts, *gone}):
+        had = amounts.get(name) or Amount(documents=0, characters=0, bytes=0)
+        less = gone.get(name, (0, 0, 0, 0))
+        if had.documents > less[0]:
+            left[name] = Amount(
+                documents=had.documents - less[0],
+                characters=had.characters - less[1],
+                bytes=had.bytes - less[2],
+                tokens=(had.tokens or 0) - less[3] if tokens else None,
+            )
+    return left
 
 
 def _more_columns(stream: BinaryIO) -> tuple[tuple[str, str], ...]:
     """Return the columns of a shard after the five that every corpus has."""
+    return _schema_of(stream)[5:]
+
+
+def _schema_of(stream: BinaryIO) -> tuple[tuple[str, str], ...]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(stream, pre_buffer=False) as table:
-        return _columns_of(table.schema_arrow)[5:]
+        return _columns_of(table.schema_arrow)
 
 
 def _told(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from quanheng.errors import Invalid, NotFound, Unavailable
-from quanheng.kinds.data import Admission, Lexicon, LexiconTerm, LexiconV2
+from quanheng.errors import Invalid, NotFound, Text, Unavailable
+from quanheng.kinds.data import Admission, Lexicon, LexiconTerm, LexiconV3
 from quanheng.kinds.kind_words import reason
 from quanheng.store import canonical_json
 from quanheng.text.encoding import decode
@@ -28,29 +33,124 @@ def read_lexicon(path: str | Path, *, title: str, version: str, owner: str, note
     return model, _rows(terms)
 
 
+class BadRow(NamedTuple):
+    """A row that is no term: its number in the file, its cells by field as they were read, and why."""
+
+    row: int
+    cells: dict[str, str]
+    reason: str  # in Chinese, as it goes back to whoever wrote the sheet
+    reason_en: str = ""
+
+
+@dataclass(frozen=True)
+class ReadTerms:
+    """What a file of terms held."""
+
+    terms: tuple[LexiconTerm, ...]
+    bad: tuple[BadRow, ...]
+
+
 def read_term_file(path: str | Path) -> list[LexiconTerm]:
     """Return the terms of a JSONL file. Raises as `read_lexicon` does."""
     terms: list[LexiconTerm] = []
-    lines_of: dict[str, int] = {}
-    for number, line in enumerate(_text(Path(path)).split("\n"), start=1):
-        if not line.strip():
-            continue
-        term = _term(line, number)
-        folded = shadow(term.term).text.strip()
-        if not folded:
-            raise _bad(number, "the term has no visible character", "词语没有可见字符")
-        if folded in lines_of:
+    for number, _, found in _lines(Path(path)):
+        if isinstance(found, Text):
+            raise _bad(number, found)
+        if isinstance(found, int):
             raise Invalid(
-                f"line {number}: the term stands on line {lines_of[folded]} already",
-                f"第 {number} 行：该词已在第 {lines_of[folded]} 行出现",
+                f"line {number}: the term stands on line {found} already",
+                f"第 {number} 行：该词已在第 {found} 行出现",
                 hint=("Keep one of the two lines.", "请只保留其中一行。"),
                 code="term_twice",
             )
-        lines_of[folded] = number
-        terms.append(term)
+        terms.append(found)
     if not terms:
         raise _empty(str(path), str(path))
     return terms
+
+
+def read_term_lines(path: str | Path) -> ReadTerms:
+    """Return the terms of a JSONL file, and the lines that are none, each with why. Raises when it cannot be read."""
+    terms: list[LexiconTerm] = []
+    bad: list[BadRow] = []
+    for number, line, found in _lines(Path(path)):
+        if isinstance(found, LexiconTerm):
+            terms.append(found)
+        else:
+            why = stands_on(found) if isinstance(found, int) else found
+            bad.append(BadRow(number, _cells_of(line), why.zh, why.en))
+    return ReadTerms(tuple(terms), tuple(bad))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str, LexiconTerm | Text | int]]:
+    """Yield number and text of each line with its term, why it is none, or the line on which it stood before."""
+    lines_of: dict[str, int] = {}
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        found = _term(line)
+        if isinstance(found, LexiconTerm):
+            folded = shadow(found.term).text.strip()
+            if problem := problem_of(found):
+                found = problem
+            elif folded in lines_of:
+                yield number, line, lines_of[folded]
+                continue
+            else:
+                lines_of[folded] = number
+        yield number, line, found
+
+
+def stands_on(row: int) -> Text:
+    """Return why a second row with the same term is none."""
+    return Text(f"the term stands in row {row} already", f"该词已在第 {row} 行出现")
+
+
+def problem_of(term: LexiconTerm) -> Text | None:
+    """Return what is wrong with a term that its model does not see: nothing to look for, or days that cannot be.
+
+    >>> problem_of(LexiconTerm(term="——", risk="A.1.h")).en
+    'the term has no letter, digit or emoji: it would hit everywhere'
+    """
+    folded = shadow(term.term).text.strip()
+    if not folded:
+        return Text("the term has no visible character", "词语没有可见字符")
+    if not any(category[0] in "LN" or category == "So" for category in map(unicodedata.category, folded)):
+        return Text(
+            "the term has no letter, digit or emoji: it would hit everywhere",
+            "词语只有标点或符号，会处处命中；应至少含一个文字、数字或表情",
+        )
+    for name, zh, day in (("added", "入库日期", term.added), ("expires", "有效期", term.expires)):
+        if day is not None and not _is_day(day):
+            return Text(f"{name}: there is no day {day}", f"{zh}：没有 {day} 这一天")
+    if term.added and term.expires and term.expires < term.added:
+        return Text(
+            f"it expires on {term.expires}, before it was added on {term.added}",
+            f"有效期 {term.expires} 早于入库日期 {term.added}",
+        )
+    return None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _cells_of(line: str) -> dict[str, str]:
+    """Return the fields of a line as cells of a sheet; a line that is no object stands under `term`."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if not isinstance(found, Mapping):
+        return {"term": line.strip()}
+    return {
+        str(name): "；".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+        for name, value in found.items()
+    }
 
 
 def lexicon_of(
@@ -61,14 +161,16 @@ def lexicon_of(
     owner: str,
     note: str = "",
     admission: Admission | None = None,
-) -> tuple[LexiconV2, bytes]:
-    """Return the model of a lexicon/v2 of checked terms, and the canonical bytes of its layer terms.jsonl.
+    bad_rows: int = 0,
+) -> tuple[LexiconV3, bytes]:
+    """Return the model of a lexicon/v3 of checked terms, and the canonical bytes of its layer terms.jsonl.
 
-    `admission`: what the admission test of these terms found. Raises Invalid "empty_lexicon" without terms.
+    `admission`: what the admission test of these terms found. `bad_rows`: rows of the file that were left out.
+    Raises Invalid "empty_lexicon" without terms.
     """
     if not terms:
         raise _empty("the lexicon", "词表")
-    model = LexiconV2(
+    model = LexiconV3(
         title=title,
         version=version,
         terms=len(terms),
@@ -76,6 +178,7 @@ def lexicon_of(
         owner=owner,
         note=note,
         admission=admission,
+        bad_rows=bad_rows,
     )
     return model, _rows(terms)
 
@@ -117,22 +220,24 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _term(line: str, number: int) -> LexiconTerm:
+def _term(line: str) -> LexiconTerm | Text:
     try:
         return LexiconTerm.model_validate_json(line)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "line"
-        raise _bad(number, f"{where}: {first['msg']}", f"{where}：{reason(first)}") from error
+        return Text(f"{where}: {first['msg'].removeprefix('Value error, ')}", f"{where}：{reason(first)}")
 
 
-def _bad(number: int, en: str, zh: str) -> Invalid:
+def _bad(number: int, why: Text) -> Invalid:
     return Invalid(
-        f"line {number} of the lexicon cannot be used: {en}",
-        f"词表第 {number} 行不可用：{zh}",
+        f"line {number} of the lexicon cannot be used: {why.en}",
+        f"词表第 {number} 行不可用：{why.zh}",
         hint=(
-            'A line is {"term": "…", "risk": "A.1.f", "mode": "review", "count" or "combine", "note": ""}.',
-            '每行形如 {"term": "…", "risk": "A.1.f", "mode": "review、count 或 combine", "note": ""}。',
+            'A line is {"term": "…", "risk": "A.1.f", "mode": "review", "count" or "combine", "note": ""}. '
+            "A spreadsheet is saved as .xlsx.",
+            '每行形如 {"term": "…", "risk": "A.1.f", "mode": "review、count 或 combine", "note": ""}；'
+            "表格请另存为 .xlsx。",
         ),
         code="bad_term",
     )

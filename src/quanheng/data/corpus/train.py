@@ -6,6 +6,7 @@ A card holds whole numbers, decimal strings and words in both languages: it can 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -25,6 +26,8 @@ HELD_OUT_PARTS = 5
 #: Both bounds at this confidence make an exact (Clopper-Pearson) interval of 95 %.
 _EACH_SIDE = Fraction(39, 40)
 _THRESHOLD = 0.5
+#: The quantile of the normal distribution for an interval of 95 %.
+_NORMAL = 1.959963984540054
 
 _LIMITS = {
     "en": "Held-out texts come from the same rows; copies of a text are held out together, near copies may not be.",
@@ -117,15 +120,19 @@ def train_perplexity(
 ) -> Trained:
     """Return an n-gram model of four fifths of the texts; the card says what it costs to code the fifth held out.
 
+    The card's `bits_per_character` and `perplexity` have 95 % intervals over documents: bits per character is a ratio
+    of two sums, its variance is linearised and its distribution taken as normal; the bounds are null for one text held
+    out. Source: Cochran 1977, "Sampling techniques", section 6.4.
     Raises Invalid "bad_order", "nothing_to_train_on", and "too_few_texts" when either part would be empty.
     """
     distinct = sorted(set(texts))
     learned = [text for text in distinct if not is_held_out(text, seed)]
     held_out = [text for text in distinct if is_held_out(text, seed)]
-    if distinct and not (learned and any(held_out)):
+    if distinct and not (any(learned) and any(held_out)):
         raise _too_few(len(distinct))
     model = train_ngram_model(learned, order=order, least=least)
-    bits, characters = coded(model, held_out)
+    costs, lengths = coded(model, held_out)
+    bits = ratio(costs, lengths)
     card = {
         "form": NGRAM_FORM,
         "title": {"en": "Character n-gram model, modified Kneser-Ney", "zh": "字符 n 元模型（修正 Kneser-Ney 平滑）"},
@@ -134,20 +141,43 @@ def train_perplexity(
         "trained_on": len(learned),
         "trained_on_characters": sum(map(len, learned)),
         "held_out": len(held_out),
-        "held_out_characters": characters,
-        "bits_per_character": decimal_text(bits, characters * PER_BIT),
+        "held_out_characters": sum(lengths),
+        "bits_per_character": estimate(tuple(value and value / PER_BIT for value in bits)),
+        "perplexity": estimate(tuple(value and 2.0 ** (value / PER_BIT) for value in bits), places=3),
         "parameters": {"seed": seed, "least": list(least)},
         "limits": _LIMITS,
     }
     return Trained(model.write(), card)
 
 
-def coded(model: NgramModel, texts: Sequence[str], cap: int = MODEL_CHARACTERS) -> tuple[int, int]:
-    """Return the cost of the beginnings of all texts together, in millionths of a bit, and their characters."""
+def coded(model: NgramModel, texts: Sequence[str], cap: int = MODEL_CHARACTERS) -> tuple[list[int], list[int]]:
+    """Return for each text the cost of its beginning, in millionths of a bit, and the characters of that."""
     offsets = np.zeros(len(texts) + 1, np.int64)
     np.cumsum([len(text) for text in texts], out=offsets[1:])
     points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
-    return int(model.bits(points, offsets, cap).sum()), sum(min(len(text), cap) for text in texts)
+    return model.bits(points, offsets, cap).tolist(), [min(len(text), cap) for text in texts]
+
+
+def ratio(tops: Sequence[int], bottoms: Sequence[int]) -> tuple[float, float | None, float | None]:
+    """Return sum(tops) / sum(bottoms) and the bounds of its 95 % interval, None for less than two pairs.
+
+    >>> ratio([2, 4, 6], [1, 2, 3])
+    (2.0, 2.0, 2.0)
+    """
+    n, top, bottom = len(tops), sum(tops), sum(bottoms)
+    value = top / bottom
+    if n < 2:
+        return value, None, None
+    # Whole numbers up to the root, so that no order of the texts gives other digits.
+    squares = sum((a * bottom - b * top) ** 2 for a, b in zip(tops, bottoms, strict=True))
+    spread = _NORMAL * math.sqrt(Fraction(n * squares, (n - 1) * bottom**4))
+    return value, max(0.0, value - spread), value + spread
+
+
+def estimate(found: Sequence[float | None], places: int = 6) -> Card:
+    """Return value and bounds in decimal text."""
+    texts = [None if value is None else float_text(value, places) for value in found]
+    return dict(zip(("value", "lower", "upper"), texts, strict=True))
 
 
 def _too_few(count: int) -> Invalid:

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import BinaryIO
 
 from quanheng.data.corpus.operator import Batch, Edited, Replaced, Verdict
-from quanheng.data.corpus.steps import Counted, Runner, note_edits, size_of
+from quanheng.data.corpus.steps import Counted, Runner, note_edits, size_of_batch
 from quanheng.data.corpus.tables import RowWriter, batches_of
+from quanheng.data.corpus.token_counts import TokenCounter
 from quanheng.store import LocalObjects
 
 VERDICT_COLUMNS = (
@@ -53,8 +54,8 @@ def apply_verdicts(
                 spans[row].append(Replaced(start, end, "", reason))
     first = 0
     for batch in batches:
-        before = size_of(batch.table)
-        after = _edited(place, batch, first, spans, counted) if spans else batch
+        before = size_of_batch(batch)
+        after = _edited(place, batch, first, spans, counted, runner.tokens) if spans else batch
         gone = [row for row in range(len(batch)) if first + row in drops]
         for row in gone:
             reason, of, measure = drops[first + row]
@@ -63,11 +64,18 @@ def apply_verdicts(
         if gone:
             away = set(gone)
             after = after.take([row for row in range(len(after)) if row not in away])
-        counted.add(before, before if after is batch else size_of(after.table))
+        counted.add(before, size_of_batch(after))
         yield after
 
 
-def _edited(place: int, batch: Batch, first: int, spans: dict[int, list[Replaced]], counted: Counted) -> Batch:
+def _edited(
+    place: int,
+    batch: Batch,
+    first: int,
+    spans: dict[int, list[Replaced]],
+    counted: Counted,
+    tokens: TokenCounter | None,
+) -> Batch:
     """Return the batch without the spans, each a part of the text of row `first` + its place."""
     edited: list[Edited | None] = [None] * len(batch)
     for row in range(len(batch)):
@@ -78,4 +86,4 @@ def _edited(place: int, batch: Batch, first: int, spans: dict[int, list[Replaced
                 pieces.append(text[at : span.start])
                 at = span.end
             edited[row] = Edited("".join([*pieces, text[at:]]), tuple(found))
-    return note_edits(place, batch, edited, counted) if any(edited) else batch
+    return note_edits(place, batch, edited, counted, tokens) if any(edited) else batch

@@ -10,35 +10,51 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from importlib import import_module
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 from pydantic import JsonValue
 
 from quanheng.data.corpus import extract
+from quanheng.data.corpus.arrow import to_arrow
+from quanheng.data.corpus.asking import Answers
+from quanheng.data.corpus.elsewhere import Elsewhere, fetch, fetch_part
 from quanheng.data.corpus.lines import Broken
 from quanheng.data.corpus.operator import Asset, Batch, CorpusStep
 from quanheng.data.corpus.parts import Part, open_part
 from quanheng.data.corpus.read import Document, FileReader
 from quanheng.data.corpus.recipe import Plan, Segment, plan
 from quanheng.data.corpus.sketches import SketchWriter
-from quanheng.data.corpus.steps import EDITS, FILE, LISTED, NOTHING, ROW, TEXT, URL, Counted, Dropped, Runner, size_of
+from quanheng.data.corpus.steps import (
+    EDITS,
+    FILE,
+    LISTED,
+    NOTHING,
+    ROW,
+    TEXT,
+    URL,
+    Counted,
+    Dropped,
+    Runner,
+    size_of_batch,
+)
 from quanheng.data.corpus.tables import BatchWriter, RowWriter, batches_of
+from quanheng.data.corpus.token_counts import TOKENIZER, TOKENS, TokenCounter, token_counter
 from quanheng.data.corpus.verdicts import apply_verdicts
 from quanheng.errors import Invalid, QuanhengError
 from quanheng.kinds.base import Model
 from quanheng.kinds.data import FileFormat, LexiconTerm, Reading, Recipe
-from quanheng.store import JSON, LocalObjects, ObjectStore, cache_key, canonical_json
+from quanheng.store import JSON, Cache, LocalObjects, ObjectStore, cache_key, canonical_json
 from quanheng.text import encoding, mojibake
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 #: A change of the reading of files or of the shape of a unit's results is a new version.
-VERSION = 2
+VERSION = 3
 BATCH_DOCUMENTS = 1024
 BATCH_CHARACTERS = 2_000_000
 DROPPED_COLUMNS = (
@@ -51,6 +67,8 @@ DROPPED_COLUMNS = (
     ("of", "string"),
     ("measure", "string"),
 )
+#: Formats whose text may be recognised in pictures of pages.
+RECOGNISED = frozenset(("pdf", "png", "jpeg", "tiff", "webp", "pack"))
 #: What the last segment leaves beside file, row, url, text and labels.
 FINAL_COLUMNS = ("text_digest", "flags", "masked", "hits", EDITS, LISTED)
 
@@ -58,13 +76,17 @@ Map = Callable[[str, Iterable[JSON]], Iterator[JSON]]
 
 
 class UnitFile(Model):
-    """One file of a unit, or a part of it: digest of its layer, title for messages, format, size, and which part."""
+    """One file of a unit, or a part of it: digest of its layer, title for messages, format, size, and which part.
+
+    elsewhere: where it is read in place, None for one in the object store.
+    """
 
     digest: str
     title: str
     format: FileFormat
     size: int
     part: Part | None = None
+    elsewhere: Elsewhere | None = None
 
 
 class Facts(Model):
@@ -79,6 +101,7 @@ class Unit(Model):
     """Everything that a worker needs, as JSON.
 
     files: read by the first segment; later ones read `rows`, the result of the one before, and apply `verdicts`.
+    answers: folder of the cache with what endpoints answered before, which changes no result.
     """
 
     objects: str
@@ -90,11 +113,17 @@ class Unit(Model):
     facts: Facts
     rows: str | None = None
     verdicts: str | None = None
+    answers: str | None = None
 
     @property
     def size(self) -> int:
         """Return the bytes of its files."""
         return sum(file.size for file in self.files)
+
+    @property
+    def tokens(self) -> TokenCounter | None:
+        """Return what counts tokens, None where that was not asked for."""
+        return token_counter(self.objects, self.assets[TOKENIZER]) if TOKENIZER in self.assets else None
 
     def key(self, made: Plan) -> str:
         """Return the cache key of its result."""
@@ -106,8 +135,14 @@ class Unit(Model):
             "places": [step.place for step in ready],
             "last": [list(made.labels), sorted(made.types)] if self.segment == len(made.segments) - 1 else [],
         }
+        if TOKENIZER in self.assets:
+            said["tokenizer"] = self.assets[TOKENIZER]
         if self.segment == 0:
             said["reading"] = [encoding.VERSION, mojibake.VERSION, extract.VERSION]
+            if self.reading.ocr != "never" and any(file.format in RECOGNISED for file in self.files):
+                from quanheng.data.corpus.ocr import identity
+
+                said["ocr"] = identity()
             said["files"] = [[file.digest, file.format, _part(file)] for file in self.files]
             said["how"] = self.reading.model_dump(mode="json", exclude={"notes"})
             said["facts"] = self.facts.model_dump(mode="json")
@@ -117,13 +152,13 @@ class Unit(Model):
 
 
 def _part(file: UnitFile) -> JSON:
-    return file.part.model_dump(mode="json") if file.part else None
+    return file.part.model_dump(mode="json", exclude={"digest"}) if file.part else None
 
 
 class UnitResult(Model):
     """What a unit left: digests of rows, dropped documents and sketch, and counts by place of the step.
 
-    `read`: documents, characters and bytes as read; the first segment only.
+    `read`: documents, characters, bytes and tokens as read; the first segment only.
     """
 
     rows: str
@@ -132,7 +167,7 @@ class UnitResult(Model):
     sketch: str | None
     documents: int
     broken_rows: int
-    read: tuple[int, int, int]
+    read: tuple[int, int, int, int]
     encodings: dict[str, int]
     repaired: dict[str, int]
     counts: dict[str, dict[str, JsonValue]]
@@ -154,15 +189,16 @@ class BrokenRow(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def _plan(root: str, recipe: str, assets: str) -> Plan:
+def _plan(root: str, recipe: str, assets: str, folder: str | None) -> Plan:
     objects = LocalObjects(root)
-    return plan(Recipe.model_validate_json(recipe), open_assets(objects, json.loads(assets)))
+    answers = Answers(Cache(folder, objects), objects) if folder else None
+    return plan(Recipe.model_validate_json(recipe), open_assets(objects, json.loads(assets), answers))
 
 
-def open_assets(objects: ObjectStore, digests: Mapping[str, str]) -> dict[str, Asset]:
-    """Return the assets of these layers by role."""
+def open_assets(objects: ObjectStore, digests: Mapping[str, str], answers: Answers | None = None) -> dict[str, Asset]:
+    """Return the assets of these layers by role; `answers`: what endpoints among them answered before."""
     return {
-        role: Asset(digest, lambda digest=digest: objects.open(digest))  # type: ignore[misc]
+        role: Asset(digest, lambda digest=digest: objects.open(digest), answers)  # type: ignore[misc]
         for role, digest in sorted(digests.items())
     }
 
@@ -176,7 +212,7 @@ def read_terms(objects: ObjectStore, digest: str) -> list[LexiconTerm]:
 def run_unit(item: JSON) -> JSON:
     """Return {"result": digest} of the canonical JSON of a `UnitResult`; `item` is a `Unit`."""
     unit = Unit.model_validate_json(json.dumps(item))
-    made = _plan(unit.objects, unit.recipe.model_dump_json(), json.dumps(unit.assets, sort_keys=True))
+    made = _plan(unit.objects, unit.recipe.model_dump_json(), json.dumps(unit.assets, sort_keys=True), unit.answers)
     objects = LocalObjects(unit.objects)
     result = _Worker(unit, made, objects).run()
     return {"result": objects.put_bytes(canonical_json(result.model_dump(mode="json"))).digest}
@@ -191,7 +227,7 @@ class _Worker:
         self.objects = objects
         self.segment: Segment = made.segments[unit.segment]
         self.is_last = unit.segment == len(made.segments) - 1
-        self.runner = Runner(self.segment.steps, [file.title for file in unit.files])
+        self.runner = Runner(self.segment.steps, [file.title for file in unit.files], tokens=unit.tokens)
         self.read = NOTHING
         self.encodings: dict[str, int] = {}
         self.repaired = Counter[str]()
@@ -211,7 +247,7 @@ class _Worker:
                 left = self.runner.run(batch)
                 dropped.add_all(self.runner.take_dropped())
                 if sketch and len(left):
-                    sketch.add(self.runner.call(sketch.step, sketch.step.sketch, left))
+                    sketch.add(self.runner.call(sketch.step, sketch.step.sketch, left), left)
                 rows.add(self._final(left) if self.is_last else left.table)
                 documents += len(left)
         return UnitResult(
@@ -221,7 +257,7 @@ class _Worker:
             sketch=sketch.store(self.objects) if sketch else None,
             documents=documents,
             broken_rows=self.broken_rows,
-            read=(self.read.documents, self.read.characters, self.read.bytes),
+            read=(self.read.documents, self.read.characters, self.read.bytes, self.read.tokens),
             encodings=self.encodings,
             repaired=dict(sorted(self.repaired.items())),
             counts={str(place): counted.to_json() for place, counted in sorted(self.runner.counts.items())},
@@ -238,8 +274,9 @@ class _Worker:
             counted = self.runner.counts.setdefault(before.place, Counted())
             if self.unit.verdicts is None:
                 for table in tables:
-                    counted.add(size_of(table), size_of(table))
-                    yield Batch(table)
+                    batch = Batch(table)
+                    counted.add(size_of_batch(batch), size_of_batch(batch))
+                    yield batch
                 return
             with self.objects.open(self.unit.verdicts) as verdicts:
                 yield from apply_verdicts(before.place, map(Batch, tables), verdicts, self.runner, counted)
@@ -249,7 +286,8 @@ class _Worker:
             found = self._documents(place, file)
             while chunk := _chunk(found):
                 batch = Batch(documents_to_batch([place] * len(chunk), chunk, self.unit.facts))
-                self.read = self.read.plus(size_of(batch.table))
+                batch = self.runner.tokens.counted(batch) if self.runner.tokens else batch
+                self.read = self.read.plus(size_of_batch(batch))
                 yield batch
 
     def _documents(self, place: int, file: UnitFile) -> Iterator[Document]:
@@ -276,12 +314,13 @@ class _Worker:
             found += ["masked"] if mask else []
             found += ["review"] if review else ["hit"] if hit else []
             flags.append(found)
-        digests = ["sha256:" + hashlib.sha256(text.encode("utf-8")).hexdigest() for text in batch.texts]
+        digests = ["sha256:" + hashlib.sha256(text).hexdigest() for text in batch.utf8()]
         done = batch.with_columns(
             {"text_digest": digests, "flags": flags, "masked": masked, "hits": hits},
             (("text_digest", "string"), ("flags", "strings"), ("masked", "string"), ("hits", "string")),
         )
-        wanted = dict.fromkeys([FILE, ROW, URL, TEXT, *FINAL_COLUMNS, *self.made.labels])
+        tokens = (TOKENS,) if self.runner.tokens else ()
+        wanted = dict.fromkeys([FILE, ROW, URL, TEXT, *tokens, *FINAL_COLUMNS, *self.made.labels])
         return done.table.select(list(wanted))
 
 
@@ -291,15 +330,16 @@ def documents_to_batch(places: Sequence[int], documents: Sequence[Document], fac
 
     n = len(documents)
     columns: dict[str, pa.Array] = {
-        FILE: pa.array(places, pa.int32()),
-        ROW: pa.array([found.row for found in documents], pa.string()),
-        URL: pa.array([found.url for found in documents], pa.string()),
+        FILE: to_arrow(places, pa.int32()),
+        ROW: to_arrow([found.row for found in documents], pa.string()),
+        URL: to_arrow([found.url for found in documents], pa.string()),
         TEXT: _texts(documents),
-        "licence_clear": pa.array([facts.licence_clear] * n, pa.bool_()),
-        "region": pa.array([facts.region] * n, pa.string()),
-        "origin": pa.array([facts.origin] * n, pa.string()),
-        EDITS: pa.array([""] * n, pa.string()),
-        LISTED: pa.array([[]] * n, pa.list_(pa.string())),
+        "licence_clear": to_arrow([facts.licence_clear] * n, pa.bool_()),
+        "region": to_arrow([facts.region] * n, pa.string()),
+        "origin": to_arrow([facts.origin] * n, pa.string()),
+        "ocr_confidence": to_arrow([found.confidence for found in documents], pa.float64()),
+        EDITS: to_arrow([""] * n, pa.string()),
+        LISTED: to_arrow([[]] * n, pa.list_(pa.string())),
     }
     fields = [pa.field(name, array.type, nullable=False) for name, array in columns.items()]
     return pa.record_batch(list(columns.values()), schema=pa.schema(fields))
@@ -309,11 +349,11 @@ def _texts(documents: Sequence[Document]) -> pa.Array:
     import pyarrow as pa
 
     try:
-        return pa.array([found.text for found in documents], pa.string())
+        return to_arrow([found.text for found in documents], pa.string())
     except UnicodeEncodeError:
         # A lone surrogate is no character of UTF-8; what Arrow cannot hold must not stop a build.
         mended = (found.text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") for found in documents)
-        return pa.array(list(mended), pa.string())
+        return to_arrow(list(mended), pa.string())
 
 
 def _chunk(found: Iterator[Document]) -> list[Document]:
@@ -328,6 +368,18 @@ def _chunk(found: Iterator[Document]) -> list[Document]:
     return chunk
 
 
+@contextmanager
+def opened(objects: ObjectStore, file: UnitFile) -> Iterator[BinaryIO]:
+    """Lend the bytes of a file, or of the part that it is, as a seekable file: out of the store, or read in place."""
+    if file.elsewhere is None or objects.exists(file.digest):
+        with objects.open(file.digest) as stream:
+            yield open_part(stream, file.part) if file.part else stream
+        return
+    layer, hosts, part = file.elsewhere.layer(file.digest, file.title), file.elsewhere.hosts, file.part
+    with fetch_part(layer, hosts, part.start, part.end, part.digest) if part else fetch(layer, hosts) as held:
+        yield held
+
+
 def read_file(
     objects: ObjectStore, file: UnitFile, reading: Reading, encodings: dict[str, int], repaired: Counter[str]
 ) -> Iterator[Document | Broken]:
@@ -335,13 +387,13 @@ def read_file(
     if file.part and file.part.encoding:
         reading = reading.model_copy(update={"encoding": file.part.encoding})
     reader = FileReader(reading, encodings=encodings)
-    with objects.open(file.digest) as stream:
+    with opened(objects, file) as stream:
         try:
             if file.part is None:
                 yield from reader.read(stream, file.format)
             else:
                 first = file.part.first_line - 1
-                for found in reader.read(open_part(stream, file.part), file.format):
+                for found in reader.read(stream, file.format):
                     moved = found._replace(row=str(int(found.row) + first))
                     if isinstance(moved, Broken) and moved.byte is not None:
                         moved = moved._replace(byte=moved.byte + file.part.start)

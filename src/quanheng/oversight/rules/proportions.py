@@ -82,8 +82,7 @@ def worst_source(rule: Rule, evidence: Evidence) -> Finding:
     if verdicts is None:
         return _nothing_judged(rule, evidence)
     table = tabulate(verdicts)
-    findings = {group: found(rule, share_of(rule, table, group), None) for group in table.groups()}
-    judged = {group: finding for group, finding in findings.items() if finding.n}
+    judged = by_source(rule, table)
     if not judged:
         return _nothing_judged(rule, evidence)
     worst = max(judged, key=lambda group: (_badness(judged[group]), group))
@@ -103,6 +102,12 @@ def worst_source(rule: Rule, evidence: Evidence) -> Finding:
             finding, verdict="pending", follows=False, notes=notes, details=(*details, line), need=finding.need or need
         )
     return replace(finding, notes=notes, details=details)
+
+
+def by_source(rule: Rule, table: Tabulated) -> dict[str, Finding]:
+    """Return the finding for each source that had an item judged, by digest."""
+    findings = {group: found(rule, share_of(rule, table, group), None) for group in table.groups()}
+    return {group: finding for group, finding in findings.items() if finding.n}
 
 
 def unjudged_items(rule: Rule, table: Tabulated, evidence: Evidence) -> int:

@@ -35,7 +35,7 @@ def source_maker(tmp_path: Path, objects: LocalObjects) -> MakeSource:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        stored = store_files(scan_folder(folder), objects, lambda done, total: None, tmp_path)
+        stored = store_files(scan_folder(folder), objects, lambda done, total: None)
         model = Source(
             title=title,
             origin=Origin(type="open", name="tests", region="domestic"),

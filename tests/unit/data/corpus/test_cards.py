@@ -65,7 +65,7 @@ def test_croissant_names_every_file_with_its_sha256(
         assert files[layer.title]["contentSize"] == f"{layer.size} B"
         assert files[layer.title]["encodingFormat"] and files[layer.title]["contentUrl"]
     ids = [item["@id"] for item in data["distribution"]]
-    [records] = data["recordSet"]
+    [records, _] = data["recordSet"]
     assert [field["name"] for field in records["field"]] == [
         "id",
         "source",

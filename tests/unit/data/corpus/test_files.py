@@ -75,8 +75,11 @@ def test_each_wrong_input_has_its_error(tmp_path: Path, files: dict[str, bytes],
     assert caught.value.hint and caught.value.text.zh != caught.value.text.en
 
 
-def test_what_the_system_refuses_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path, a_txt=b"x")
+def test_what_the_system_refuses_is_named(
+    tmp_path: Path, objects: LocalObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "in"
+    write(folder, a_txt=b"x")
     real = Path.open
 
     def refuse(path: Path, *args: object, **rest: object) -> object:
@@ -86,9 +89,10 @@ def test_what_the_system_refuses_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 
     # Tests may run as root, whom no permission stops: the refusal is put in at the border.
     monkeypatch.setattr(Path, "open", refuse)
-    for call in (scan_folder, tree_digest):
+    monkeypatch.setattr(module, "PACK_ABOVE_FILES", 0)
+    for call in (lambda path: store_files(scan_folder(path), objects, quiet), tree_digest):
         with pytest.raises(QuanhengError) as caught:
-            call(tmp_path)
+            call(folder)
         assert caught.value.code == "unreadable_file" and "a.txt" in str(caught.value)
 
 
@@ -107,7 +111,7 @@ def test_files_become_layers(tmp_path: Path, objects: LocalObjects) -> None:
     folder = tmp_path / "in"
     write(folder, a_txt=b"abc", b_jsonl=b"{}")
     seen: list[tuple[int, int | None]] = []
-    stored = store_files(scan_folder(folder), objects, lambda done, total: seen.append((done, total)), tmp_path)
+    stored = store_files(scan_folder(folder), objects, lambda done, total: seen.append((done, total)))
     assert [(file.title, file.size) for file in stored.files] == [("a.txt", 3), ("b.jsonl", 2)]
     assert (stored.counts.files, stored.counts.bytes) == (2, 5)
     assert seen == [(3, 5), (5, 5)]
@@ -123,7 +127,7 @@ def test_many_small_files_are_packed_and_large_ones_are_not(
     monkeypatch.setattr(module, "PACK_BYTES", 10)
     folder = tmp_path / "in"
     write(folder, **{f"f{number}_txt": b"1234" for number in range(5)}, big_txt=b"x" * (1 << 20))
-    stored = store_files(scan_folder(folder), objects, quiet, tmp_path)
+    stored = store_files(scan_folder(folder), objects, quiet)
     assert [(file.title, file.format) for file in stored.files] == [
         ("big.txt", "txt"),
         ("packs/pack-00000.zip", "pack"),
@@ -136,9 +140,54 @@ def test_many_small_files_are_packed_and_large_ones_are_not(
         with read_zip(objects.path(layer.digest)) as pack:
             names += pack.names
     assert names == [f"f{number}.txt" for number in range(5)]
-    again = store_files(scan_folder(folder), objects, quiet, tmp_path)
+    again = store_files(scan_folder(folder), objects, quiet)
     assert again == stored
     assert not list(tmp_path.glob("*.zip"))
+
+
+def test_a_file_more_changes_its_own_pack_alone(
+    tmp_path: Path, objects: LocalObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PACK_ABOVE_FILES", 3)
+    monkeypatch.setattr(module, "PACK_ENDS_IN", 8)
+    folder = tmp_path / "in"
+    write(folder, **{f"f{number:03}_txt": b"%d" % number for number in range(200)})
+    before = store_files(scan_folder(folder), objects, quiet)
+    write(folder, f0015_txt=b"new")
+    after = store_files(scan_folder(folder), objects, quiet)
+    assert 15 < len(before.layers) == len(after.layers) < 40
+    changed = {layer.digest for layer in after.layers} - {layer.digest for layer in before.layers}
+    assert len(changed) == 1 and after.counts.files == 201
+
+
+def test_a_pack_holds_so_many_files_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PACK_FILES", 7)
+    files = [module.FoundFile("/", f"{number}.txt", "txt", 1) for number in range(100)]
+    groups = list(module.packs(files))
+    assert [file for group in groups for file in group] == files and max(map(len, groups)) == 7
+
+
+@pytest.mark.parametrize("above", [0, 1000])
+def test_a_file_that_grows_while_it_is_read_is_refused(
+    tmp_path: Path, objects: LocalObjects, monkeypatch: pytest.MonkeyPatch, above: int
+) -> None:
+    monkeypatch.setattr(module, "PACK_ABOVE_FILES", above)
+    folder = tmp_path / "in"
+    write(folder, a_txt=b"abc")
+    scan = scan_folder(folder)
+    write(folder, a_txt=b"abcd")
+    with pytest.raises(QuanhengError) as caught:
+        store_files(scan, objects, quiet)
+    assert caught.value.code == "changed_while_read" and "a.txt" in caught.value.text.zh
+
+
+def test_names_too_long_for_a_source_are_told(tmp_path: Path) -> None:
+    deep = tmp_path / "in" / ("x" * 200) / ("y" * 200) / ("z" * 200)
+    deep.mkdir(parents=True)
+    (deep / "a.txt").write_bytes(b"")
+    with pytest.raises(QuanhengError) as caught:
+        scan_folder(tmp_path / "in")
+    assert caught.value.code == "bad_name"
 
 
 def test_the_digest_of_a_tree_is_of_names_and_contents_alone(tmp_path: Path) -> None:

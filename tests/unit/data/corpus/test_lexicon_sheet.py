@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from datetime import datetime
 from io import BytesIO
@@ -26,12 +27,12 @@ def book(*rows: list[Any]) -> bytes:
     return out.getvalue()
 
 
-HEAD = ["词语", "风险", "方式", "权重", "组合词", "组合距离", "变体", "有效期"]
+HEAD = ["词语", "风险", "方式", "权重", "组合词", "组合距离", "变体", "有效期", "入库日期"]
 WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Cn"), blacklist_characters="；;\ufffe\uffff"))
 WORD = WORDS.filter(lambda text: text.strip() == text and text != "无")
 TERM = st.builds(
     lambda text, fields: LexiconTerm(term=text, risk="A.1.h", **fields),
-    st.text(st.sampled_from("诈骗=+-@'a1"), min_size=1, max_size=10),
+    st.text(st.sampled_from("诈骗=+-@'a1"), min_size=1, max_size=10).filter(lambda text: set(text) & set("诈骗a1")),
     st.fixed_dictionaries(
         {
             "weight": st.integers(1, 100),
@@ -40,7 +41,9 @@ TERM = st.builds(
             "note": WORD,
             "unless": st.lists(WORD.filter(bool), max_size=2).map(tuple),
             "evasion": st.lists(st.sampled_from(tuple(lexicon_sheet.EVASIONS)), unique=True).map(tuple),
+            "added": st.sampled_from((None, "2026-11-25")),
             "expires": st.sampled_from((None, "2027-01-31")),
+            "owner": WORD,
         }
     ),
 )
@@ -65,7 +68,7 @@ def test_people_write_chinese_or_english_numbers_and_dates() -> None:
         book(
             HEAD,
             ["诈骗", "A.1.h", "仅计数", 20.0, None, None, "繁体;拼音", datetime(2027, 1, 31)],
-            [None] * 8,
+            [None] * 9,
             ["价格", "A.1.h", "combine", "5", "代考；包过\n枪手", 9, None, ""],
             [404, "A.1.h", None, None, None, None, "无", None],
         )
@@ -96,6 +99,12 @@ def test_people_write_chinese_or_english_numbers_and_dates() -> None:
         (["诈骗", "A.1.h", "组合"], "组合词"),
         (["诈骗", "A.1.h", None, None, None, None, "火星文"], "变体"),
         (["诈骗", "A.1.h", None, None, None, None, None, "明年"], "有效期"),
+        (["诈骗", "A.1.h", None, None, None, None, None, "1/5/2026"], "有效期"),
+        (["诈骗", "A.1.h", None, None, None, None, None, "2026-02-30"], "有效期"),
+        (["诈骗", "A.1.h", None, None, None, None, None, 46027], "有效期"),
+        (["诈骗", "A.1.h", None, None, None, None, None, "2026-01-01", "2026-01-02"], "早于入库日期"),
+        (["！？……", "A.1.h"], "只有标点"),
+        (["$$", "A.1.h"], "只有标点"),
         (["\u200b", "A.1.h"], "可见字符"),
         (["枪支", "A.1.h"], "第 2 行"),
         (["枪\u200b支", "A.1.h"], "第 2 行"),
@@ -106,8 +115,37 @@ def test_each_bad_row_has_a_reason_and_the_others_are_read(row: list[Any], says:
     sheet = read_sheet(book(HEAD, ["枪支", "A.1.h"], row, ["毒品", "A.1.h"]))
     assert [found.term for found in sheet.terms] == ["枪支", "毒品"]
     (bad,) = sheet.bad
-    assert bad.row == 3 and says in bad.reason
+    assert bad.row == 3 and says in bad.reason and bad.reason_en
+    assert not any("\u4e00" <= letter <= "\u9fff" for letter in re.sub(r"\(组合词\)|无", "", bad.reason_en))
     assert not any("a" <= letter <= "z" for letter in bad.reason.lower().replace("a.1.h", "")), bad.reason
+
+
+def test_days_are_read_as_people_write_them_and_none_is_guessed() -> None:
+    forms = [
+        "2027-1-31",
+        "2027/01/31",
+        "2027.1.31",
+        "2027年1月31日",
+        "20270131",
+        20270131,
+        datetime(2027, 1, 31, 8, 30),
+    ]
+    sheet = read_sheet(book(["词语", "风险", "有效期"], *([f"词{n}", "A.1.h", day] for n, day in enumerate(forms))))
+    assert sheet.bad == () and {term.expires for term in sheet.terms} == {"2027-01-31"}
+    odd = ["2027-1/31", "31.1.2027", "27-1-31", "2027-13-01", "2027年", "2027-01-31 08:00"]
+    sheet = read_sheet(book(["词语", "风险", "入库日期"], *([f"词{n}", "A.1.h", day] for n, day in enumerate(odd))))
+    assert sheet.terms == () and all("应为日期" in bad.reason for bad in sheet.bad) and len(sheet.bad) == len(odd)
+
+
+def test_a_merged_cell_fills_only_its_first_row_and_the_others_say_so() -> None:
+    made, out = Workbook(), BytesIO()
+    for row in (["词语", "风险"], ["枪支", "A.1.h"], ["毒品", None], ["诈骗", None]):
+        made.worksheets[0].append(row)
+    made.worksheets[0].merge_cells("B2:B4")
+    made.save(out)
+    sheet = read_sheet(out.getvalue())
+    assert [term.term for term in sheet.terms] == ["枪支"]
+    assert [bad.row for bad in sheet.bad] == [3, 4] and all("取消合并" in bad.reason for bad in sheet.bad)
 
 
 def test_bad_rows_come_back_as_a_sheet_that_can_be_put_right() -> None:
@@ -136,9 +174,23 @@ def test_nothing_that_goes_out_is_computed() -> None:
 def test_the_bytes_hold_no_time() -> None:
     data = write_sheet([LexiconTerm(term="诈骗", risk="A.1.h")])
     with zipfile.ZipFile(BytesIO(data)) as zipped:
-        assert b"dcterms" not in zipped.read("docProps/core.xml")
         assert {member.date_time for member in zipped.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-        assert all(member.compress_type == zipfile.ZIP_STORED for member in zipped.infolist())
+        assert not [name for name in zipped.namelist() if name.startswith("docProps")]
+
+
+def test_a_library_of_100_000_terms_would_come_back_as_it_went_out() -> None:
+    terms = [LexiconTerm(term=f"词{number}", risk="A.1.h", note=f"备注{number * 7919}" * 3) for number in range(2_000)]
+    data = write_sheet(terms)
+    assert 50 * len(data) < lexicon_sheet.MAX_BYTES
+    with zipfile.ZipFile(BytesIO(data)) as zipped:
+        assert 50 * sum(member.file_size for member in zipped.infolist()) < lexicon_sheet.MAX_UNPACKED
+    assert read_sheet(data).terms == tuple(terms)
+
+
+def test_odd_characters_survive() -> None:
+    term = LexiconTerm(term="a<b>&\"'", risk="A.1.h", note=" 前后空格 \U0001f52b", category="_x0041_")
+    (read,) = read_sheet(write_sheet([term])).terms
+    assert read == term.model_copy(update={"note": term.note.strip()})
 
 
 @pytest.mark.parametrize(
@@ -211,10 +263,10 @@ def test_too_many_parts_rows_and_bytes_are_refused(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_sheet_that_lies_about_its_size_is_read_whole() -> None:
-    good = write_sheet([LexiconTerm(term=f"词{number}", risk="A.1.h") for number in range(5)])
+    good = book(["词语", "风险"], *([f"词{number}", "A.1.h"] for number in range(5)))
     with zipfile.ZipFile(BytesIO(good)) as source:
         sheet = source.read("xl/worksheets/sheet1.xml")
-    lying = sheet.replace(b'ref="A1:', b'ref="A1:A1" x="').replace(b' x="K6"', b"")
+    lying = sheet.replace(b'<dimension ref="A1:B6"', b'<dimension ref="A1:A1"')
     assert lying != sheet
     assert len(read_sheet(changed(good, "xl/worksheets/sheet1.xml", lying)).terms) == 5
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from quanheng.data.corpus import read_lexicon
-from quanheng.data.corpus.terms import lexicon_of, read_term_file
+from quanheng.data.corpus.terms import lexicon_of, read_term_file, read_term_lines
 from quanheng.data.corpus.work import read_terms
 from quanheng.errors import QuanhengError
 from quanheng.kinds.base import Rate
@@ -45,6 +45,10 @@ def read_lexicon_of(path: Path, text: str):  # type: ignore[no-untyped-def]
         (GOOD + '{"term": "x", "risk": "A.1.f", "typo": 1}', "bad_term", "typo"),
         (GOOD + '{"term": "\u200b", "risk": "A.1.f"}', "bad_term", "visible"),
         (GOOD + '{"term": "诈骗", "risk": "A.1.f"}', "term_twice", "line 1"),
+        (GOOD + '{"term": "。。", "risk": "A.1.f"}', "bad_term", "hit everywhere"),
+        (GOOD + '{"term": "x", "risk": "A.1.f", "expires": "2026-02-30"}', "bad_term", "no day"),
+        (GOOD + '{"term": "x", "risk": "A.1.f", "added": "2026-02-02", "expires": "2026-02-01"}', "bad_term", "before"),
+        ("词语,风险\n诈骗,A.1.h\n", "bad_term", "line 1"),
         ('{"term": "ABc", "risk": "A.1.f"}\n{"term": "ａｂＣ", "risk": "A.1.f"}', "term_twice", "line 2"),
         (bytes(range(256)) * 9, "unknown_encoding", ""),
     ],
@@ -65,13 +69,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert caught.value.code == "unreadable_file"
 
 
-def test_checked_terms_become_a_lexicon_of_the_second_version(tmp_path: Path) -> None:
+def test_checked_terms_become_a_lexicon_of_the_third_version(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(GOOD + '{"term": "价格", "risk": "A.3.e", "mode": "combine", "with_terms": ["代考"]}', "utf-8")
     terms = read_term_file(path)
     admission = Admission(corpus="sha256:" + "0" * 64, documents=9, limit=Rate(k=1, n=10_000), demoted=1)
     model, rows = lexicon_of(terms, title="词表", version="2", owner="安全部", admission=admission)
-    assert (model.kind, model.terms, model.admission) == ("lexicon/v2", 3, admission)
+    assert (model.kind, model.terms, model.admission) == ("lexicon/v3", 3, admission)
     assert model.per_risk == {"A.1.f": 1, "A.1.h": 1, "A.3.e": 1}
     assert [LexiconTerm.model_validate_json(line) for line in rows.splitlines()] == terms
     assert rows == read_lexicon(path, title="词表", version="2", owner="安全部")[1]
@@ -84,3 +88,30 @@ def test_a_combined_term_without_partners_is_named(tmp_path: Path) -> None:
     with pytest.raises(QuanhengError) as caught:
         read(tmp_path / "a.jsonl", GOOD + '{"term": "价格", "risk": "A.3.e", "mode": "combine"}')
     assert caught.value.code == "bad_term" and "line 4" in str(caught.value)
+
+
+def test_lines_that_are_no_terms_are_kept_aside(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    bad = [
+        '{"term": "x", "risk": "A.9.z", "with_terms": ["甲", "乙"]}',
+        "{",
+        '{"term": "诈骗", "risk": "A.1.f"}',
+        "[1]",
+    ]
+    path.write_text(GOOD + "\n".join(bad) + "\n", "utf-8")
+    found = read_term_lines(path)
+    assert [term.term for term in found.terms] == ["诈骗", "裸聊"]
+    assert [row.row for row in found.bad] == [4, 5, 6, 7]
+    assert (
+        found.bad[0].cells == {"term": "x", "risk": "A.9.z", "with_terms": "甲；乙"} and "风险" in found.bad[0].reason
+    )
+    assert found.bad[1].cells == {"term": "{"} and "第 1 行" in found.bad[2].reason and found.bad[3].reason_en
+    path.write_text(GOOD, "utf-8")
+    assert list(read_term_lines(path).terms) == read_term_file(path) and read_term_lines(path).bad == ()
+
+
+def test_rows_of_earlier_versions_are_read_and_a_term_lasts_through_its_last_day() -> None:
+    old = LexiconTerm.model_validate_json('{"term": "诈骗", "risk": "A.1.h", "expires": "2026-11-25"}')
+    assert (old.added, old.owner) == (None, "")
+    assert [old.is_in_force(day) for day in ("2026-11-24", "2026-11-25", "2026-11-26")] == [True, True, False]
+    assert LexiconTerm(term="诈骗", risk="A.1.h").is_in_force("9999-12-31")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quanheng.data.corpus.dedup.order import STAYS, Kept
+from quanheng.data.corpus.dedup.order import STAYS, Kept, Progress
 from quanheng.data.corpus.dedup.spill import Arrays, Spill, group_starts
 from quanheng.data.corpus.operator import Sketch
 from quanheng.text.shingles import sorted_set
@@ -22,7 +22,14 @@ _ROWS = 2**16
 
 
 def find_pairs(
-    sketches: Sequence[Sketch], column: str, width: int, kept: Kept, scratch: Path, *, representatives: int
+    sketches: Sequence[Sketch],
+    column: str,
+    width: int,
+    kept: Kept,
+    scratch: Path,
+    progress: Progress,
+    *,
+    representatives: int,
 ) -> tuple[Spill, int]:
     """Return the pairs as a spill of keys, later × total + earlier, over documents that `kept` lets stay; and total.
 
@@ -33,15 +40,17 @@ def find_pairs(
     """
     order, total = kept.order, max(kept.order.total, 1)
     buckets = Spill(scratch / "bands", {"number": "uint32"}, expected=order.total * width)
-    for unit in order.units.tolist():
+    for done, unit in enumerate(order.units.tolist()):
         values, numbers = sketches[unit].column(column), order.numbers(unit)
         for at in range(0, len(values), _ROWS):
             stays = np.flatnonzero(kept.of[numbers][at : at + _ROWS] == STAYS)
             keys = values[at : at + _ROWS][stays]  # one band comes without its axis
             buckets.add(key=keys.ravel(), number=np.repeat(stays + (numbers.start + at), width))
+        progress(done + 1, 2 * len(sketches))
     # Pairs of a partition are made distinct before they are written, so a quarter of the records is plenty.
     pairs = Spill(scratch / "pairs", {}, expected=buckets.records // 4, bits=(total * total).bit_length())
-    for records in buckets.repeated():
+    for done, records in enumerate(buckets.repeated()):
+        progress(buckets.partitions + done, 2 * buckets.partitions)
         for keys in _pairs(records, representatives, total):
             pairs.add(key=keys)
     shutil.rmtree(scratch / "bands")

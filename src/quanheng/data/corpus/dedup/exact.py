@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quanheng.data.corpus.dedup.order import Kept
+from quanheng.data.corpus.dedup.order import Kept, Progress
 from quanheng.data.corpus.dedup.spill import Spill, group_starts
 from quanheng.data.corpus.operator import Sketch
 
@@ -24,15 +24,17 @@ def digests(contents: Iterable[bytes]) -> NDArray[np.uint64]:
     return np.frombuffer(joined, "<u8").reshape(-1, 2)
 
 
-def find_copies(sketches: Sequence[Sketch], column: str, kept: Kept, scratch: Path) -> None:
+def find_copies(sketches: Sequence[Sketch], column: str, kept: Kept, scratch: Path, progress: Progress) -> None:
     """Set in `kept` for every document whose digest in `column` occurs before which one it repeats, measure 1."""
     folder = scratch / "digests"
     spill = Spill(folder, {"low": "uint64", "number": "uint32"}, expected=kept.order.total)
-    for unit in kept.order.units.tolist():
+    for done, unit in enumerate(kept.order.units.tolist()):
         values = sketches[unit].column(column)
         numbers = kept.order.numbers(unit)
         spill.add(key=values[:, 0], low=values[:, 1], number=np.arange(numbers.start, numbers.stop))
-    for records in spill.repeated():
+        progress(done + 1, 2 * len(sketches))
+    for done, records in enumerate(spill.repeated()):
+        progress(spill.partitions + done, 2 * spill.partitions)
         starts = group_starts(records["key"], records["low"])
         first = np.repeat(records["number"][starts[:-1]], np.diff(starts))
         copies = records["number"] != first

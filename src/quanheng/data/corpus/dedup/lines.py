@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from quanheng.data.corpus.dedup.order import Order
+from quanheng.data.corpus.dedup.order import Order, Progress
 from quanheng.data.corpus.dedup.spill import Spill, group_starts
 from quanheng.data.corpus.operator import Sketch, Verdict
 from quanheng.text.shingles import encode, fold, mix
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 REASON = "repeated_line"
 _LINE = re.compile(r"\S[^\n]*")
 #: Headings of statutes; when they take effect; by which decision they were made or amended.
-_LEGAL = re.compile(
-    r"[#\s]*第[〇零一二三四五六七八九十百千\d]+[编章节条款项目]"
-    r"|.*(?:施行|实施|生效|废止|修正|修订|通过|公布|批准)[）)。]?\s*$"
-)
+_LEGAL = re.compile(r"[#\s]*第[〇零一二三四五六七八九十百千\d]+[编章节条款项目]")
+_LEGAL_ENDS = ("施行", "实施", "生效", "废止", "修正", "修订", "通过", "公布", "批准")
 
 
 class Line(NamedTuple):
@@ -54,6 +52,14 @@ def edge_lines(text: str, most: int) -> tuple[list[Line], int]:
     return lines, n
 
 
+def _is_legal(line: str) -> bool:
+    """Return whether a line is a heading or a closing formula of a statute; one mark may close the formula."""
+    ended = line.rstrip()
+    if ended[-1:] in ("）", ")", "。"):
+        ended = ended[:-1]
+    return ended.endswith(_LEGAL_ENDS) or _LEGAL.match(line) is not None
+
+
 def sketch_lines(texts: Sequence[str], most: int, min_characters: int) -> dict[str, NDArray[Any]]:
     """Return per text the hashes (0: none) and spans of its edge lines, shape (n, 2 · most), and its line count."""
     shape = (len(texts), 2 * most)
@@ -65,7 +71,7 @@ def sketch_lines(texts: Sequence[str], most: int, min_characters: int) -> dict[s
         lines, counts[row] = edge_lines(text, most)
         for at, line in enumerate(lines):
             content = text[line.start : line.end]
-            if _LEGAL.match(content) is None:
+            if not _is_legal(content):
                 starts[row, at], ends[row, at] = line.cut_start, line.cut_end
                 contents.append(content)
                 places.append((row, at))
@@ -86,18 +92,21 @@ class _Boilerplate(NamedTuple):
     documents: NDArray[np.int64]
 
 
-def find_lines(sketches: Sequence[Sketch], scratch: Path, *, min_documents: int) -> Iterator[list[Verdict]]:
+def find_lines(
+    sketches: Sequence[Sketch], scratch: Path, progress: Progress, *, min_documents: int
+) -> Iterator[list[Verdict]]:
     """Yield per unit the spans of lines that at least `min_documents` documents of the same source have.
 
     Documents of one rank are of one source. `measure` is the share of its documents. A document that would lose all
     of its lines loses none: copies of whole documents are another step's.
     """
     order = Order.of(sketches)
-    boilerplate = _boilerplate(sketches, order, scratch, min_documents)
+    boilerplate = _boilerplate(sketches, order, scratch, min_documents, progress)
     per_rank: dict[int, int] = {}
     for sketch in sketches:
         per_rank[sketch.rank] = per_rank.get(sketch.rank, 0) + sketch.rows
     for unit, sketch in enumerate(sketches):
+        progress(len(sketches) + unit, 2 * len(sketches))
         yield _verdicts(sketch, order, unit, boilerplate, per_rank[sketch.rank])
 
 
@@ -105,14 +114,17 @@ def _keys(hashes: NDArray[np.uint64], rank: int) -> NDArray[np.uint64]:
     return mix(hashes ^ mix(np.array([rank + 1], np.int64).view(np.uint64)))
 
 
-def _boilerplate(sketches: Sequence[Sketch], order: Order, scratch: Path, min_documents: int) -> _Boilerplate:
+def _boilerplate(
+    sketches: Sequence[Sketch], order: Order, scratch: Path, min_documents: int, progress: Progress
+) -> _Boilerplate:
     width = sketches[0].column("hashes").shape[1] if sketches else 1
     spill = Spill(scratch / "lines", {"number": "uint32"}, expected=order.total * width)
-    for unit in order.units.tolist():
+    for done, unit in enumerate(order.units.tolist()):
         hashes = sketches[unit].column("hashes")
         rows, places = np.nonzero(hashes)
         keys = _keys(hashes[rows, places], sketches[unit].rank)
         spill.add(key=keys, number=rows + order.starts[unit])
+        progress(done + 1, 2 * len(sketches))
     found = [(np.empty(0, np.uint64), np.empty(0, np.uint32), np.empty(0, np.int64))]
     for records in spill.repeated():
         once = group_starts(records["key"], records["number"])[:-1]  # a line twice in a document counts once

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quanheng.data.corpus.operator import Sketch, Verdict
+from quanheng.data.corpus.operator import Known, Sketch, Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Progress = Callable[[int, int | None], None]
+
 #: In `Kept.of`: the document stays.
 STAYS = 2**32 - 1
+#: What a phase of a resolution counts to.
+_PHASE = 1000
+
+
+def phase(progress: Progress, number: int, of: int) -> Progress:
+    """Return the progress of phase `number` (from 0) of `of` phases that take about as long, as a part of the whole."""
+
+    def told(done: int, total: int | None) -> None:
+        share = min(_PHASE, _PHASE * done // total) if total else 0
+        progress(number * _PHASE + share, of * _PHASE)
+
+    return told
 
 
 @dataclass(frozen=True)
@@ -57,9 +72,23 @@ class Kept:
     def __init__(self, order: Order, scratch: Path) -> None:
         self.order = order
         shape = (max(order.total, 1),)
-        self.of = np.memmap(scratch / "kept_of", np.uint32, "w+", shape=shape)
+        self.of = _mapped(scratch / "kept_of", np.uint32, shape)
         self.of[:] = STAYS
-        self.measure = np.memmap(scratch / "kept_measure", np.float64, "w+", shape=shape)
+        self.measure = _mapped(scratch / "kept_measure", np.float64, shape)
+
+    def take(self, known: Known) -> int:
+        """Set what an earlier resolution found on the first documents; return how many they are."""
+        first = 0
+        for unit, verdicts in zip(self.order.units.tolist(), known.verdicts(), strict=False):
+            numbers = self.order.numbers(unit)
+            first = numbers.stop
+            self.of[numbers] = STAYS
+            if verdicts:
+                gone = np.array([verdict.row for verdict in verdicts]) + numbers.start
+                places = np.array([verdict.of for verdict in verdicts])
+                self.of[gone] = self.order.starts[places[:, 0]] + places[:, 1]
+                self.measure[gone] = [verdict.measure for verdict in verdicts]
+        return first
 
     def follow(self) -> None:
         """Point copies of a document that itself went at the one that stayed for it; it is as like them."""
@@ -84,3 +113,13 @@ class Kept:
                     rows.tolist(), units_of.tolist(), rows_of.tolist(), measures.tolist(), strict=True
                 )
             ]
+
+
+def _mapped(path: Path, kind: Any, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
+    """Return a mapped file whose blocks are there already: a disk that fills up under a mapping ends the process."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.posix_fallocate(handle, 0, shape[0] * np.dtype(kind).itemsize)
+    finally:
+        os.close(handle)
+    return np.memmap(path, kind, "r+", shape=shape)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quanheng.data.corpus.dedup.order import STAYS, Kept, Order
+from quanheng.data.corpus.dedup.order import STAYS, Kept, Order, Progress, phase
 from quanheng.data.corpus.dedup.spill import Spill
 from quanheng.data.corpus.operator import Texts
 from quanheng.text.shingles import common
@@ -19,7 +19,6 @@ from quanheng.text.shingles import common
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Progress = Callable[[int, int | None], None]
 #: Makes an array of each text, all of one type: its shingle set, its code points.
 Make = Callable[[Sequence[str]], Sequence["NDArray[Any]"]]
 
@@ -80,30 +79,41 @@ def keep_roots(
     threshold: Fraction,
     scratch: Path,
     progress: Progress,
+    *,
+    first: int = 0,
 ) -> int:
     """Set in `kept` what every document repeats; return how many pairs were compared.
 
     Documents are taken in the order of preference. One goes when its shingle set and that of a document that *stays*
     have a Jaccard of `threshold` or more; the lowest such number is named. So there are no chains: of A ~ B ~ C with
     A and C unlike, B goes and C stays. And no false drops: the sets are compared, not their signatures.
+
+    first: of the documents before it `kept` knows already, and only those that stay are looked at.
     """
     wanted = np.zeros(total, bool)
     for keys in pairs.distinct(remove=False):
-        wanted[keys // np.uint64(total)] = True
-        wanted[keys % np.uint64(total)] = True
+        new = keys[keys // np.uint64(total) >= first]
+        earlier_ones = new % np.uint64(total)
+        wanted[new // np.uint64(total)] = True
+        wanted[earlier_ones[(earlier_ones >= first) | (kept.of[earlier_ones] == STAYS)]] = True
     sets = Arrays(scratch / "sets", "uint64")
-    sets.fill(kept.order, wanted, texts, make, progress)
+    sets.fill(kept.order, wanted, texts, make, phase(progress, 0, 2))
     compared = 0
-    for later, earlier in _in_order(pairs, total):
+    settled = phase(progress, 1, 2)
+    for later, earlier in _in_order(pairs, total, first):
         compared += _settle(later, earlier, kept, sets, threshold)
+        settled(later, total)
     sets.close()
     shutil.rmtree(pairs.folder)
     return compared
 
 
-def _in_order(pairs: Spill, total: int) -> Iterator[tuple[int, list[int]]]:
-    """Yield each later document with its earlier ones, both ascending."""
-    for keys in pairs.distinct():
+def _in_order(pairs: Spill, total: int, first: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield each later document from `first` on with its earlier ones, both ascending."""
+    for every in pairs.distinct():
+        keys = every[every // np.uint64(total) >= first]
+        if not len(keys):
+            continue
         laters = keys // np.uint64(total)
         starts = np.flatnonzero(np.concatenate([[True], laters[1:] != laters[:-1]]))
         earliers = np.split(keys % np.uint64(total), starts[1:])

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quanheng.data.corpus.cards import Language, card, cell, table
+from quanheng.data.corpus.cards import Language, card
 from quanheng.data.corpus.export.croissant import Head, ResponsibleAI, collection_types, data_set
 from quanheng.data.corpus.export.folder import WorkingFolder
 from quanheng.data.corpus.export.huggingface import front_matter
 from quanheng.data.corpus.export.record import ExportRecord
 from quanheng.data.corpus.export.run import ExportOptions, export_with
 from quanheng.data.corpus.export_rows import CorpusFiles, Progress
+from quanheng.data.corpus.markdown import cell, table
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Say
 from quanheng.kinds.data import Corpus, CorpusV2, Source

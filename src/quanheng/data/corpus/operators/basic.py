@@ -10,6 +10,7 @@ import numpy as np
 
 from quanheng.data.corpus.operator import Batch, Column, Edited, Editor, Gives, Params, Tagger, operator
 from quanheng.kinds.base import DecimalText, Say
+from quanheng.text import normalise as forms
 from quanheng.text.normalise import normalise, to_simplified, with_chinese_punctuation
 from quanheng.text.quality import CharacterCounts, count_characters, share
 from quanheng.text.script import Letters, form_of, is_chinese
@@ -27,9 +28,12 @@ class Normalise(Editor):
     """Brings the text into one form; the text is made anew, so there are no spans."""
 
     name = "normalise"
+    version = forms.VERSION
     help = Say(
-        en="NFC, LF line ends, no invisible characters; form: keep or simplified; punctuation: keep or chinese",
-        zh="统一为 NFC 与 LF 换行，去除不可见字符；form：keep、simplified（转简体）；punctuation：keep、chinese 全角",
+        en="NFC, LF line ends, no invisible characters, no radicals in place of characters; form: keep or simplified; "
+        "punctuation: keep or chinese",
+        zh="统一为 NFC 与 LF 换行，去除不可见字符，部首字符改为通用汉字；form：keep、simplified（转简体）；"
+        "punctuation：keep、chinese 全角",
     )
 
     Params = NormaliseParams

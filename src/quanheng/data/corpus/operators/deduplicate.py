@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from quanheng.data.corpus.operator import Batch, CorpusStep, Gives, Params, Sketch, Texts, Verdict, operator
+from quanheng.data.corpus.operator import Batch, CorpusStep, Gives, Known, Params, Sketch, Texts, Verdict, operator
 from quanheng.kinds.base import DecimalText, Say
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class DeduplicateExact(CorpusStep):
         zh="去除完全重复的文档。view：text 为原文逐字比较，folded 为忽略全半角、大小写、标点和空白后比较。",
     )
     sketch_columns: Gives = (("digest", "uint64[2]"),)
+    reads_texts = False
 
     Params = ExactParams
 
@@ -99,7 +100,7 @@ class DeduplicateExact(CorpusStep):
         from quanheng.data.corpus.dedup.order import Kept, Order
 
         kept = Kept(Order.of(sketches), scratch)
-        find_copies(sketches, "digest", kept, scratch)
+        find_copies(sketches, "digest", kept, scratch, progress)
         yield from kept.verdicts(self.reason)
 
 
@@ -127,6 +128,8 @@ class DeduplicateNear(CorpusStep):
         zh="去除近似重复的文档：以连续五字为单位，MinHash-LSH 找候选，逐对精确计算 Jaccard。simplify：转为简体后比较。",
     )
     sketch_columns: Gives = (("bands", "uint64[16]"), ("identity", "uint64[2]"))
+    continues = True
+    whole = True
 
     Params = NearParams
 
@@ -155,19 +158,34 @@ class DeduplicateNear(CorpusStep):
 
         Disk: 12 bytes × bands × documents while pairs are found, 8 bytes × characters of the candidates after.
         """
+        yield from self._resolve(None, sketches, texts, scratch, progress)
+
+    def resume(
+        self, known: Known, sketches: Sequence[Sketch], texts: Texts, scratch: Path, progress: Progress
+    ) -> Iterator[list[Verdict]]:
+        """Yield what `resolve` would. Of texts those of new candidates are read, and of what they may repeat."""
+        yield from self._resolve(known, sketches, texts, scratch, progress)
+
+    def _resolve(
+        self, known: Known | None, sketches: Sequence[Sketch], texts: Texts, scratch: Path, progress: Progress
+    ) -> Iterator[list[Verdict]]:
         from quanheng.data.corpus.dedup.bands import find_pairs
         from quanheng.data.corpus.dedup.exact import find_copies
-        from quanheng.data.corpus.dedup.order import Kept, Order
+        from quanheng.data.corpus.dedup.order import Kept, Order, phase
         from quanheng.data.corpus.dedup.verify import keep_roots
 
+        given = self.params
         kept = Kept(Order.of(sketches), scratch)
         # Equal folded views have Jaccard 1: neither bands nor texts are needed for them.
-        find_copies(sketches, "identity", kept, scratch)
+        find_copies(sketches, "identity", kept, scratch, phase(progress, 0, 4))
+        told = phase(progress, 1, 4)
         pairs, total = find_pairs(
-            sketches, "bands", self.params.bands, kept, scratch, representatives=self.params.representatives
+            sketches, "bands", given.bands, kept, scratch, told, representatives=given.representatives
         )
-        threshold = Fraction(self.params.threshold)
-        keep_roots(pairs, total, kept, texts, self._sets, threshold, scratch, progress)
+        # Only now: near-duplicates that went stand in the buckets as they did.
+        first = kept.take(known) if known else 0
+        told = phase(progress, 1, 2)
+        keep_roots(pairs, total, kept, texts, self._sets, Fraction(given.threshold), scratch, told, first=first)
         kept.follow()
         for unit in kept.verdicts(self.reason):
             # All strings in common: a copy, but for width, case, punctuation and blanks.
@@ -196,6 +214,7 @@ class DeduplicateLines(CorpusStep):
         ("ends", "uint32[10]"),
         ("lines", "uint32"),
     )
+    reads_texts = False
 
     Params = LinesParams
 
@@ -219,7 +238,7 @@ class DeduplicateLines(CorpusStep):
         """Yield the spans of each unit to take out. No text is read."""
         from quanheng.data.corpus.dedup.lines import find_lines
 
-        yield from find_lines(sketches, scratch, min_documents=self.params.min_documents)
+        yield from find_lines(sketches, scratch, progress, min_documents=self.params.min_documents)
 
 
 @operator
@@ -236,23 +255,36 @@ class DeduplicateSubstring(CorpusStep):
         en="Take out long passages that stand in an earlier document too; of each the first copy stays.",
         zh="去除在靠前的文档中已逐字出现过的长段落，保留首次出现的一份。",
     )
-    sketch_columns: Gives = (("characters", "uint32"),)
+    sketch_columns: Gives = (("picked", "uint32"), ("keys", "uint64[*]"), ("places", "uint32[*]"))
+    continues = True
 
     Params = SubstringParams
 
-    def sketch(self, batch: Batch) -> Mapping[str, np.ndarray[Any, Any]]:
-        """Return the length of each text."""
+    def sketch(self, batch: Batch) -> Mapping[str, Any]:
+        """Return the n-grams picked from each text, and how many they are."""
         import numpy as np
 
-        return {"characters": np.diff(batch.codes.offsets).astype(np.uint32)}
+        from quanheng.data.corpus.dedup.substring import pick
+        from quanheng.text.shingles import Packed
+
+        keys, places = pick(Packed(*batch.codes), self.params.min_characters)
+        return {"picked": np.diff(keys.offsets), "keys": keys, "places": places}
 
     def resolve(
         self, sketches: Sequence[Sketch], texts: Texts, scratch: Path, progress: Progress
     ) -> Iterator[list[Verdict]]:
-        """Yield the spans of each unit to take out. Every text is read once, those with repetitions twice.
+        """Yield the spans of each unit to take out. Only texts with repetitions are read.
 
-        Disk: 0.6 bytes a character (16 for each picked string), then 4 a character of documents with repetitions.
+        Disk: 16 bytes for each picked string, then 4 for each character of documents with repetitions.
         """
         from quanheng.data.corpus.dedup.substring import find_passages
 
         yield from find_passages(sketches, texts, scratch, progress, least=self.params.min_characters)
+
+    def resume(
+        self, known: Known, sketches: Sequence[Sketch], texts: Texts, scratch: Path, progress: Progress
+    ) -> Iterator[list[Verdict]]:
+        """Yield what `resolve` would. Texts are read of new documents with repetitions, and of what they repeat."""
+        from quanheng.data.corpus.dedup.substring import find_passages
+
+        yield from find_passages(sketches, texts, scratch, progress, least=self.params.min_characters, known=known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -11,10 +11,16 @@ import numpy as np
 
 from quanheng.data.corpus.operator import Batch, Column, Gives, Params, Tagger, operator
 from quanheng.kinds.base import DecimalText, Say
-from quanheng.kinds.data import LexiconTerm
+from quanheng.kinds.data import Day, LexiconTerm
 from quanheng.text import lexicon_review
 from quanheng.text.lexicon_review import Review, Reviewer
 from quanheng.text.linear import LinearClassifier
+
+
+class LexiconParams(Params):
+    """`as_of`: the day on which terms count; those that had expired by then are not looked for. None: all are."""
+
+    as_of: Day | None = None
 
 
 @operator
@@ -28,6 +34,7 @@ class LexiconTagger(Tagger):
         zh="按词表查找，并记下每处命中所用的变体；命中供复核，不因此删除文档",
     )
     assets = ("lexicon",)
+    reviews = True
     gives: ClassVar[Gives] = (
         ("hits", "string"),
         ("hit_terms", "int64"),
@@ -35,19 +42,26 @@ class LexiconTagger(Tagger):
         ("for_review", "bool"),
     )
 
+    Params = LexiconParams
+
     @cached_property
-    def _reviewer(self) -> Reviewer:
+    def _reviewer(self) -> tuple[Reviewer, list[int]]:
+        """Return what finds the terms in force, and the place of each in the lexicon."""
         with self.given["lexicon"].open() as stream:
-            return Reviewer([LexiconTerm.model_validate_json(line) for line in stream])
+            terms = [LexiconTerm.model_validate_json(line) for line in stream]
+        day = self.params.as_of
+        places = [place for place, term in enumerate(terms) if day is None or term.is_in_force(day)]
+        return Reviewer([terms[place] for place in places]), places
 
     def tag(self, batch: Batch) -> Mapping[str, Column]:
         """Return hits as JSON [[start, end, term, disguise], …] ("" for none), and what is counted of them.
 
         hit_terms: distinct terms. risk_density: weighted hits per 1,000 characters, suspicions not counted.
         """
-        reviews = [self._reviewer.review(text, view) for text, view in zip(batch.texts, batch.shadows, strict=True)]
+        reviewer, places = self._reviewer
+        reviews = [reviewer.review(text, view) for text, view in zip(batch.texts, batch.shadows, strict=True)]
         return {
-            "hits": [hits_text(review) for review in reviews],
+            "hits": [hits_text(review, places) for review in reviews],
             "hit_terms": [review.hit_terms for review in reviews],
             "risk_density": [review.density for review in reviews],
             "for_review": [review.decision == "review" for review in reviews],
@@ -64,6 +78,7 @@ class RiskClassifier(Tagger):
         zh="由训练好的分类器给出风险类别与最高得分；min_score：得分达到多少才列出该风险",
     )
     assets = ("classifier",)
+    reviews = True
     gives: ClassVar[Gives] = (("risk_labels", "strings"), ("risk_score", "float64"))
 
     class Params(Params):
@@ -88,6 +103,7 @@ class RiskClassifier(Tagger):
         return {"risk_labels": named, "risk_score": scores.max(axis=1) if len(scores) else np.zeros(0)}
 
 
-def hits_text(review: Review) -> str:
-    """Return the hits as JSON text, "" when there are none."""
-    return json.dumps(review.hits, separators=(",", ":")) if review.hits else ""
+def hits_text(review: Review, places: Sequence[int]) -> str:
+    """Return the hits as JSON text, "" when there are none. places: of the terms in the whole lexicon."""
+    hits = [hit._replace(term=places[hit.term]) for hit in review.hits]
+    return json.dumps(hits, separators=(",", ":")) if hits else ""

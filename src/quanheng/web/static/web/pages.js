@@ -30,7 +30,7 @@ document.addEventListener("keydown", (event) => {
   const at = list.findIndex((row) => row.contains(document.activeElement));
   if ((event.key === "j" || event.key === "k") && list.length) {
     const next = list[Math.min(Math.max(at + (event.key === "j" ? 1 : -1), 0), list.length - 1)];
-    const link = next.querySelector("a, button") || next;
+    const link = next.querySelector("a, button, summary") || next;
     link.focus();
     event.preventDefault();
   } else if (event.key === "x" && at >= 0) {
@@ -40,4 +40,32 @@ document.addEventListener("keydown", (event) => {
     const field = document.querySelector("[data-filter]");
     if (field) { field.focus(); event.preventDefault(); }
   }
+});
+
+// A form with files shows how much of them is sent; without a script the browser sends it as it is.
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-upload]");
+  if (!form || !Array.from(form.querySelectorAll("input[type=file]")).some((field) => field.files.length)) return;
+  event.preventDefault();
+  const button = event.submitter, line = form.querySelector("[data-sent]"), bar = line.querySelector("progress");
+  const request = new XMLHttpRequest();
+  const again = () => { line.hidden = true; if (button) button.disabled = false; };
+  const sent = new FormData(form, button);
+  request.open("POST", form.action);
+  request.upload.onprogress = (told) => { if (told.lengthComputable) bar.value = told.loaded / told.total; };
+  request.onload = () => {
+    if (request.status < 400 && request.responseURL !== form.action) return location.assign(request.responseURL);
+    const page = new DOMParser().parseFromString(request.responseText, "text/html");
+    document.title = page.title;
+    document.body.replaceWith(page.body);
+    const problem = document.getElementById("problem");
+    if (problem) problem.focus();
+  };
+  request.onerror = () => { again(); line.hidden = false; line.dataset.failed = ""; };
+  request.onabort = again;
+  delete line.dataset.failed;
+  line.hidden = false;
+  bar.value = 0;
+  if (button) button.disabled = true;
+  request.send(sent);
 });

@@ -1,0 +1,129 @@
+"""Questions to an endpoint about texts: some at a time, each answer kept as it comes and never asked for twice."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import NamedTuple, Protocol
+
+from quanheng.endpoints.chat import Reply
+from quanheng.errors import QuanhengError
+from quanheng.store import JSON, LocalObjects, cache_key, canonical_json, sha256_digest
+from quanheng.store.cache import CacheLike
+
+#: Of the way a question is asked; a change is a new version, and old answers are asked again.
+ASKING_VERSION = 1
+#: A service may turn down a text for what is in it. When it turns down so many and answers none, it is not the texts.
+ALL_REJECTED = 3
+
+
+class Asks(Protocol):
+    """What is needed of a client; `ChatClient` is one."""
+
+    concurrency: int
+
+    def ask(self, question: str, *, max_tokens: int | None = None) -> Reply:
+        """Return the answer to one question."""
+        ...
+
+
+class Answers:
+    """What endpoints answered, by key; shared by processes where the cache is."""
+
+    def __init__(self, cache: CacheLike, objects: LocalObjects) -> None:
+        self._cache, self._objects = cache, objects
+
+    def get(self, key: str) -> JSON:
+        """Return what was kept under `key`, None when there is nothing."""
+        digest = self._cache.get(key)
+        if digest is None or not self._objects.exists(digest):
+            return None
+        with self._objects.open(digest) as stream:
+            found: JSON = json.loads(stream.read())
+        return found
+
+    def set(self, key: str, value: JSON) -> None:
+        """Keep `value` under `key`."""
+        self._cache.set(key, self._objects.put_bytes(canonical_json(value)).digest)
+
+
+class _Outcome(NamedTuple):
+    """What came of one question: its answer, or the error where the service turned it down."""
+
+    question: str
+    answer: str | None
+    error: QuanhengError | None = None
+
+
+def ask_all(
+    questions: Sequence[str], client: Asks, *, endpoint: str, max_tokens: int, answers: Answers | None
+) -> list[str | None]:
+    """Return the answer to each question, in order; None where the service turned that one down.
+
+    endpoint: its digest, part of the key of every answer. At most `client.concurrency` are under way at a time; equal
+    questions are asked once. Raises the first error that is about the endpoint and not about one text: what was
+    answered before stays kept, so that the same call later goes on from there.
+    """
+    keys = {
+        question: cache_key(
+            {
+                "asking": ASKING_VERSION,
+                "endpoint": endpoint,
+                "max_tokens": max_tokens,
+                "question": sha256_digest(question.encode("utf-8", "surrogatepass")),
+            }
+        )
+        for question in dict.fromkeys(questions)
+    }
+    found: dict[str, str | None] = {}
+    for question, key in keys.items():
+        kept = answers.get(key) if answers else None
+        if isinstance(kept, str):
+            found[question] = kept
+    rejected: list[QuanhengError] = []
+    answered = len(found)
+    for outcome in _outcomes([question for question in keys if question not in found], client, max_tokens):
+        found[outcome.question] = outcome.answer
+        if outcome.error is not None:
+            rejected.append(outcome.error)
+        else:
+            answered += 1
+            if answers:
+                answers.set(keys[outcome.question], outcome.answer)
+        if len(rejected) >= ALL_REJECTED and not answered:
+            raise rejected[0]
+    return [found[question] for question in questions]
+
+
+def _outcomes(questions: Sequence[str], client: Asks, max_tokens: int) -> Iterator[_Outcome]:
+    """Yield outcomes as they come. A new question is handed out only when an old one is done."""
+    waiting = deque(questions)
+    under_way: set[Future[_Outcome]] = set()
+    pool = ThreadPoolExecutor(max_workers=client.concurrency, thread_name_prefix="ask")
+    failure: QuanhengError | None = None
+    try:
+        while (waiting and failure is None) or under_way:
+            while waiting and failure is None and len(under_way) < client.concurrency:
+                under_way.add(pool.submit(_ask_one, client, waiting.popleft(), max_tokens))
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                try:
+                    yield future.result()
+                except QuanhengError as error:
+                    # Those under way are waited for: their answers are paid for, and are kept.
+                    failure = failure or error
+        if failure is not None:
+            raise failure
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ask_one(client: Asks, question: str, max_tokens: int) -> _Outcome:
+    try:
+        return _Outcome(question, client.ask(question, max_tokens=max_tokens).answer)
+    except QuanhengError as error:
+        if error.code != "endpoint_rejected":
+            raise
+        return _Outcome(question, None, error)
