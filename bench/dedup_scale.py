@@ -170,7 +170,7 @@ def _watch(folder: Path, peak: list[int], done: threading.Event) -> None:
 
 
 def resolving(sizes: Sequence[int], folder: Path | None) -> list[str]:
-    """Return the cost of resolving synthetic sketches, the formula fitted to it, and what it says of 10⁸."""
+    """Return the cost of resolving synthetic sketches, the formula fitted to it, and what it says of 10⁸ and 10⁹."""
     rows = []
     for n in sizes:
         command = [sys.executable, "-m", "bench.dedup_scale", str(n)]
@@ -204,7 +204,7 @@ def resolving(sizes: Sequence[int], folder: Path | None) -> list[str]:
         *(
             f"Extrapolated, not measured: {n:,} documents take {(cpu[0] * n + cpu[1]) / 60:,.0f} CPU min, "
             f"{(memory[0] * n + memory[1]) / 1e9:.1f} GB of memory, {(disk[0] * n + disk[1]) / 1e9:,.0f} GB of disk."
-            for n in (100_000_000,)
+            for n in (100_000_000, 1_000_000_000)
             if n > max(sizes)
         ),
     ]

@@ -1,4 +1,7 @@
-"""Object storage for tests: moto's S3 server, which checks keys and signatures, and a proxy before it that fails."""
+"""Object storage for tests: moto's S3 server, which checks keys and signatures, and a proxy before it that fails.
+
+It needs moto[s3], flask and flask-cors, as the extra `dev` has them; IAM and STS of moto need nothing further.
+"""
 
 from __future__ import annotations
 
@@ -44,11 +47,11 @@ class Storage:
             "AWS_REGION": REGION,
         }
 
-    def put(self, bucket: str, key: str, data: bytes) -> None:
-        """Store an object, in a bucket that is made when it is not there."""
+    def put(self, bucket: str, key: str, data: bytes, **noted: str) -> None:
+        """Store an object, in a bucket that is made when it is not there. noted: such as ContentEncoding."""
         with contextlib.suppress(self.client.exceptions.BucketAlreadyOwnedByYou):
             self.client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.client.put_object(Bucket=bucket, Key=key, Body=data)
+        self.client.put_object(Bucket=bucket, Key=key, Body=data, **noted)
 
 
 @contextlib.contextmanager
@@ -104,6 +107,8 @@ class Proxy:
     url: str = ""
     #: Files of its own by path, which nobody needs keys for.
     plain: dict[str, bytes] = field(default_factory=dict)
+    #: Whether these have an ETag.
+    tags: bool = True
     fault: Callable[[str, str], Fault] = lambda path, asked: None
     seen: list[tuple[str, str]] = field(default_factory=list)
 
@@ -128,7 +133,8 @@ def proxy(target: str) -> Iterator[Proxy]:
                 return
             if self.path in told.plain:
                 body = told.plain[self.path]
-                self._answer(200, {"Content-Length": str(len(body)), "ETag": '"plain"'}, body)
+                tag = {"ETag": '"plain"'} if told.tags else {}
+                self._answer(200, {"Content-Length": str(len(body)), **tag}, body)
                 return
             if "Authorization" not in self.headers:
                 body = b"<Error><Code>AccessDenied</Code></Error>"

@@ -31,6 +31,33 @@ def missing_namespace() -> str:
     return f"no file system can be mounted in a user namespace here: {done.stderr.strip()}" if done.returncode else ""
 
 
+#: A semantic resolution of 4,000 vectors, which take 2 MB, on a file system in memory of 1 MB.
+SEMANTIC = """
+import subprocess, sys
+from decimal import Decimal
+from pathlib import Path
+import numpy as np
+from quanheng.data.corpus.dedup.order import Kept, Order
+from quanheng.data.corpus.dedup.semantic import find_alike
+from quanheng.errors import QuanhengError
+from quanheng.store._disk import scratch
+
+class Units:
+    rank, rows = 0, 4000
+    def column(self, name):
+        return np.ones(4000 * 256, np.float16)
+
+folder = Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
+try:
+    with scratch(folder / "tmp") as lent:
+        kept = Kept(Order.of([Units()]), lent)
+        given = {"threshold": Decimal("0.9"), "clusters": 1, "seed": 1}
+        find_alike([Units()], "vector", kept, lent, lambda done, total: None, **given)
+except QuanhengError as error:
+    print(error.code, len(list((folder / "tmp").iterdir())))
+"""
+
 needs_a_namespace = pytest.mark.skipif(bool(missing_namespace()), reason=missing_namespace() or "they are")
 
 
@@ -68,6 +95,14 @@ def test_a_build_that_fills_the_disk_goes_on_once_there_is_room(
     assert len(said["told"]) >= 3
     assert all("corpus plan" in one["hint"][0] and "--keep final" in one["hint"][1] for one in said["told"])
     assert said["digest"] == whole_build.made(tmp_path / "clean", files)
+
+
+@needs_a_namespace
+def test_a_semantic_resolution_that_fills_the_disk_says_so(tmp_path: Path) -> None:
+    command = ["unshare", "-rm", sys.executable, "-c", SEMANTIC, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    # A write into a mapping that has no room would end the process by a signal.
+    assert (done.returncode, done.stdout.split()) == (0, ["disk_full", "0"]), done.stderr[-4000:]
 
 
 @needs_a_namespace

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from quanheng.errors import Forbidden, Invalid, Unavailable
+from quanheng.errors import Forbidden, Invalid, NotFound, Unavailable
 from unit.endpoints.loopback import Loopback, Told, completion, serve
 
 KEY = "sk-no-real-key-7f3a"
@@ -173,6 +173,22 @@ def test_a_host_that_is_not_allowed_is_not_called(
     with pytest.raises(Forbidden) as caught:
         place.open().corpus.build(sources=["source:ads"], file=str(tmp_path / "asked.toml"), scorer=endpoint)
     assert caught.value.code == "host_not_allowed"
+
+
+def test_the_common_key_is_not_sent_to_two_services(
+    sourced: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUANHENG_ENDPOINT_KEY", KEY)
+    monkeypatch.setenv("QUANHENG_SCORER_KEY", "")
+    with serve(answer=score) as scorer, serve(answer=judge) as guard:
+        with pytest.raises(NotFound) as caught:
+            build(sourced, tmp_path, scorer, guard)
+        assert caught.value.code == "no_key" and caught.value.hint and "QUANHENG_GUARD_KEY" in caught.value.hint.zh
+        assert scorer.requests == guard.requests == []
+        monkeypatch.setenv("QUANHENG_GUARD_KEY", "sk-guard")
+        build(sourced, tmp_path, scorer, guard)
+        sent = [{headers.get("authorization") for _, headers, _ in server.requests} for server in (scorer, guard)]
+    assert sent == [{None}, {"Bearer sk-guard"}]
 
 
 def test_a_recipe_that_asks_needs_an_endpoint_and_says_how(sourced: Any, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ import pytest
 
 from build_texts import texts_of
 from databases import Place
+from quanheng.core import clock
 from quanheng.core.collect import Collected, collect, release
 from quanheng.core.fsck import fsck
+from quanheng.data.corpus import units as units_module
 from quanheng.errors import QuanhengError
 
 
@@ -91,3 +95,52 @@ def test_release_removes_what_nobody_has_and_nothing_else(workspace: Any, source
     assert release(workspace, job_only) == Collected(1, 6)
     assert fsck(workspace).ok
     assert collect(workspace) == Collected(0, 0)
+
+
+def collect_after(workspace: Any, days: float) -> Collected:
+    now = dt.datetime.now(dt.UTC)
+    clock.set_clock(lambda: now + dt.timedelta(days=days))
+    try:
+        return collect(workspace)
+    finally:
+        clock.set_clock(None)
+
+
+def unit_results(workspace: Any) -> dict[Path, int]:
+    """Return the cache entries of units, each with the number of its file, which changes when the unit runs again."""
+    found = {}
+    for path in workspace.cache.root.glob("??/*"):
+        digest = path.read_text("ascii").strip()
+        if workspace.objects.exists(digest) and b'"broken_rows"' in workspace.objects.path(digest).read_bytes():
+            found[path] = path.stat().st_ino
+    return found
+
+
+@pytest.mark.parametrize("keep", ["final", "stages", "all"])
+def test_collection_leaves_what_a_next_build_goes_on_from(
+    keep: str, workspace: Any, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(units_module, "UNIT_FILES", 1)
+    for name, seed in (("t", 2), ("u", 3)):
+        lines = [json.dumps({"text": text}, ensure_ascii=False) for text in texts_of(seed, 60)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), "utf-8")
+        workspace.source.register(path=str(tmp_path / f"{name}.jsonl"), title=name, as_name=name)
+    workspace.corpus.build(sources=[source], keep=keep)
+    stays = unused(workspace)
+    assert collect_after(workspace, 5).layers == 0 and unused(workspace) == stays
+    first = unit_results(workspace)
+    assert len(first) == 3  # segments of the recipe
+    # Everything is nearly too old; what the next build uses is young again.
+    old = dt.datetime.now(dt.UTC).timestamp() - 29 * 24 * 3600
+    for path in (*workspace.cache.root.glob("??/*"), *map(workspace.objects.path, workspace.objects.iterate())):
+        os.utime(path, (old, old))
+    workspace.corpus.build(sources=[source, "t"], keep=keep)
+    second = unit_results(workspace)
+    assert len(second) == 6 and first.items() <= second.items()
+    collect_after(workspace, 5)
+    workspace.corpus.build(sources=[source, "t", "u"], keep=keep)
+    third = unit_results(workspace)
+    assert len(third) == 9 and second.items() <= third.items()
+    collect_after(workspace, 40)
+    assert unused(workspace) == set() and not unit_results(workspace)
+    assert fsck(workspace).ok

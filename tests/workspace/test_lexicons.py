@@ -88,7 +88,8 @@ def test_lines_with_bad_ones_among_them(workspace: Any, tmp_path: Path) -> None:
     file = lines(tmp_path / "a.jsonl", OLD, "{broken", {**NEW, "expires": "2026-02-30"})
     with pytest.raises(QuanhengError) as caught:
         workspace.lexicon.register(file=file, title="t", owner="o")
-    assert caught.value.code == "bad_term" and "line 2" in caught.value.text.en
+    assert caught.value.code == "bad_rows" and "2 rows of a.jsonl" in caught.value.text.en
+    assert "第 2 行" in caught.value.text.zh and "leave_out" in caught.value.hint.zh
     workspace.lexicon.register(file=file, title="t", owner="o", bad_rows="leave_out", as_name="w")
     assert config(workspace, "lexicon:w")["bad_rows"] == 2
     for nothing, code in (("", "empty_lexicon"), ("{broken", "bad_term")):

@@ -290,7 +290,7 @@ def register(workspace: Any, kind: str, config: dict[str, Any], layers: list[tup
 def test_layers_that_are_not_what_they_say(workspace: Any, corpus: str) -> None:
     config = workspace.artifact.show(artifact=corpus)["config"]
     lies = [("data/part-00000.parquet", b"PAR1 no PAR1"), ("decisions/part-00000.parquet", b"PAR1 no PAR1")]
-    parquet = register(workspace, "corpus/v2", config, lies)
+    parquet = register(workspace, "corpus/v3", config, lies)
     for ask in (
         lambda: workspace.corpus.samples(corpus=parquet),
         lambda: workspace.corpus.histogram(corpus=parquet),

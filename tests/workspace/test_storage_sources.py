@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import itertools
 import json
 import time
@@ -17,6 +18,7 @@ import storage as storage_module
 from databases import Place, wait_until
 from quanheng.core.fsck import fsck
 from quanheng.errors import Conflict, Corrupt, Forbidden, Invalid, NotFound, Unavailable
+from quanheng.store import sha256_digest
 from storage import Proxy, Storage
 
 RECIPE = """name = "plain"
@@ -36,7 +38,9 @@ def line(number: int) -> str:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Storage]:
-    pytest.importorskip("moto.server", reason="moto is not installed: pip install 'moto[server]'")
+    for module in ("moto.server", "py_partiql_parser", "flask_cors"):
+        reason = "the S3 server is not installed: pip install 'quanheng[dev]' (moto[s3], flask, flask-cors)"
+        pytest.importorskip(module, reason=reason)
     with storage_module.storage() as made:
         yield made
 
@@ -248,6 +252,46 @@ def test_wrong_addresses_have_their_errors(
         workspace.source.register(path=f"s3://{bucket}/news", title="日记")
     assert refused.value.code == "external_denied" and "SignatureDoesNotMatch" in refused.value.text.zh
     assert "wrong" not in str(refused.value)
+
+
+def test_what_has_no_etag_is_told_apart_by_its_place_and_its_content(
+    workspace: Any, server: Storage, proxied: Proxy, recipe: str
+) -> None:
+    with storage_module.proxy(server.url) as other:
+        proxied.tags = other.tags = False
+        proxied.plain = {"/a/t.txt": line(1).encode(), "/b/t.txt": line(2).encode()}
+        other.plain = {"/a/t.txt": line(1).encode()}
+
+        def register(address: str) -> str:
+            found = workspace.source.register(path=address, title="日记")
+            [layer] = workspace.load(found.digest).layers
+            assert layer.urls == (address,)
+            return str(found.digest)
+
+        addresses = (f"{proxied.url}/a/t.txt", f"{proxied.url}/b/t.txt", f"{other.url}/a/t.txt")
+        first = [register(address) for address in addresses]
+        assert len(set(first)) == 3 and register(addresses[0]) == first[0]
+        proxied.plain["/a/t.txt"] = line(3).encode()  # of the same size
+        with pytest.raises(Corrupt) as refused:
+            workspace.corpus.build(sources=[first[0]], file=recipe)
+        assert refused.value.code == "external_changed"
+        again = register(addresses[0])
+        assert again not in first
+        workspace.corpus.build(sources=[again], file=recipe, as_name="c")
+        assert documents(workspace, "corpus:c") == [line(3)]
+
+
+def test_objects_that_are_noted_as_compressed_are_read_as_they_are_stored(
+    workspace: Any, server: Storage, proxied: Proxy, bucket: str, recipe: str
+) -> None:
+    packed = gzip.compress(json.dumps({"text": line(1)}).encode(), mtime=0)
+    server.put(bucket, "packed/rows.jsonl.gz", packed, ContentEncoding="gzip")
+    for address, name in ((f"s3://{bucket}/packed", "a"), (f"{proxied.url}/{bucket}/packed/rows.jsonl.gz", "b")):
+        workspace.source.register(path=address, title="日记", as_name=name)
+        [layer] = workspace.load(f"source:{name}").layers
+        assert (layer.digest, layer.size) == (sha256_digest(packed), len(packed))
+        workspace.corpus.build(sources=[f"source:{name}"], file=recipe, as_name=name)
+        assert documents(workspace, f"corpus:{name}") == [line(1)]
 
 
 def test_one_file_of_a_plain_address(workspace: Any, server: Storage, proxied: Proxy, recipe: str) -> None:

@@ -48,6 +48,6 @@ def act(command: index.Command) -> Any:
         if screen and not caller.json:
             screen(caller, answer)
         else:
-            print_answer(caller, answer)
+            print_answer(caller, answer, command.name)
 
     return action

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quanheng.cli.text import clean, table, width, wrap
-from quanheng.core.labels import label, state
+from quanheng.core.labels import DATA_FIELDS, label, state
 
 if TYPE_CHECKING:
     from quanheng.cli.caller import Caller
@@ -21,6 +21,16 @@ SHOWN_HEX = 12
 MOST_COLUMNS = 7
 #: Columns up to this width, such as ids, are never wrapped on a terminal: they are there to be copied.
 STIFF = 32
+#: Fields whose word depends on the question: query, field of its answer, the label that says what it is there.
+CALLED: Mapping[str, Mapping[str, str]] = {
+    "case.show": {"next": "next_steps"},
+    "corpus.samples": {"kept": "kept_beside"},
+    "lexicon.diff": {"first": "earlier", "second": "later"},
+    "lexicon.evidence": {"n": "terms_found"},
+    "lexicon.match": {"n": "hits_all"},
+    "lexicon.terms": {"n": "terms_found"},
+    "source.samples": {"of": "files_in_all"},
+}
 
 
 def short(digest: str) -> str:
@@ -134,7 +144,7 @@ def _rich_table(caller: Caller, head: list[str], cells: list[list[str]], indent:
 def print_pairs(caller: Caller, data: Mapping[str, Any], indent: int = 0, *, raw: bool = False) -> None:
     """Write a mapping as lines of name and value; rows and mappings inside it follow below their name.
 
-    raw: names as they stand in the data, for what a kind or a verb calls its own fields.
+    raw: names as they stand in the data, for what a kind or a verb calls its own fields; so below DATA_FIELDS too.
     """
     data = data if raw else _one_language(caller, data)
     names = {key: key if raw else label(key, caller.language) for key in data}
@@ -146,7 +156,8 @@ def print_pairs(caller: Caller, data: Mapping[str, Any], indent: int = 0, *, raw
             print_rows(caller, value, indent + 2, raw=raw)
         elif isinstance(value, Mapping) and value and not is_said(value):
             caller.print(name)
-            print_pairs(caller, value, indent + 2, raw=raw or all(is_said(item) for item in value.values()))
+            as_is = raw or key in DATA_FIELDS or all(is_said(item) for item in value.values())
+            print_pairs(caller, value, indent + 2, raw=as_is)
         else:
             _print_pair(caller, name + " " * (indent + left - width(name)), value, key)
 
@@ -176,7 +187,7 @@ def is_deep(value: object) -> bool:
     return is_rows(value) or (isinstance(value, Mapping) and len(value) > 2 and not is_said(value))
 
 
-def print_answer(caller: Caller, value: Any) -> None:
+def print_answer(caller: Caller, value: Any, query: str = "") -> None:
     """Write what a query answered: a table, lines of name and value, or JSON with --json."""
     if caller.json:
         caller.print_json(value)
@@ -191,7 +202,9 @@ def print_answer(caller: Caller, value: Any) -> None:
         if value["next"]:
             caller.tell(f"More: --after {value['next']}", f"还有更多：--after {value['next']}")
     elif isinstance(value, Mapping):
-        print_pairs(caller, value)
+        called = CALLED.get(query, {})
+        shown = {called.get(key, key): item for key, item in value.items() if (key, item) != ("next", None)}
+        print_pairs(caller, shown)
     else:
         caller.print(cell(caller, value))
 

@@ -44,7 +44,7 @@ class OneOf(click.Choice[str]):
         """Return the choice."""
         if value in self.choices:
             return str(value)
-        known = ", ".join(self.choices)
+        known = ", ".join(filter(None, self.choices))  # the empty one is what leaving the option out means
         raise _bad_value(param, f"{value!r} is none of: {known}", f"{value!r} 不在可选范围内：{known}")
 
 

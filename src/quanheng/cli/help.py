@@ -42,7 +42,7 @@ _GLOBAL_LEFT = {
 
 def metavar(option: Option) -> str:
     """Return what stands for the option's value."""
-    return "|".join(option.choices) if option.type == "choice" else _METAVAR.get(option.type, "")
+    return "|".join(filter(None, option.choices)) if option.type == "choice" else _METAVAR.get(option.type, "")
 
 
 def flag_of(option: Option) -> str:
@@ -56,7 +56,7 @@ def explain(option: Option, language: str) -> str:
     """Return the option's help with choices, default and whether it must be given."""
     notes = []
     if option.choices:
-        notes.append(f"{word('one_of', language)} {' | '.join(option.choices)}")
+        notes.append(f"{word('one_of', language)} {' | '.join(filter(None, option.choices))}")
     if option.required:
         notes.append(word("required", language))
     elif option.default not in (None, "", [], {}, False):

@@ -278,6 +278,20 @@ def corpus_account(caller: Caller, data: Data) -> None:
     account(caller, data)
 
 
+def corpus_analysis(caller: Caller, data: Data) -> None:
+    """Write what a recipe would do to a sample."""
+    from quanheng.cli.trial_words import analysis
+
+    analysis(caller, data)
+
+
+def corpus_plan(caller: Caller, data: Data) -> None:
+    """Write what a build would cost."""
+    from quanheng.cli.trial_words import plan
+
+    plan(caller, data)
+
+
 SCREENS: dict[str, Callable[[Caller, Any], None]] = {
     "artifact.show": artifact,
     "artifact.list": names,
@@ -291,4 +305,6 @@ SCREENS: dict[str, Callable[[Caller, Any], None]] = {
     "job.logs": job_log,
     "config.show": settings,
     "corpus.account": corpus_account,
+    "corpus.analyze": corpus_analysis,
+    "corpus.plan": corpus_plan,
 }

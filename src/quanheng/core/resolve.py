@@ -235,10 +235,10 @@ def is_elsewhere(model: type[Input], name: str, text: str) -> bool:
 
 
 def content_elsewhere(text: str, allowed_hosts: frozenset[str]) -> str:
-    """Return a digest of names, sizes and ETags of what lies at an address."""
+    """Return a digest of what lies at an address: names, addresses, sizes, and ETags or else the content."""
     from quanheng.store.s3 import find_remote
 
-    return find_remote(text, allowed_hosts).digest
+    return find_remote(text, allowed_hosts).digest(allowed_hosts)
 
 
 def check_unchanged(value: Input, params: Mapping[str, JSON], allowed_hosts: frozenset[str] = frozenset()) -> None:

@@ -53,7 +53,7 @@ class CorpusBuild(Input):
         None, "TOML file of a recipe of your own, in its place", "自己的配方（TOML 文件），代替自带配方"
     )
     lexicon: Annotated[str | None, Takes("lexicon")] = param(
-        None, "Keyword library to filter with", "用于过滤的关键词库"
+        None, "Keyword library to search with, for review", "用于复核的关键词库"
     )
     as_of: str = AS_OF
     classifier: Annotated[str | None, Takes("classifier")] = param(

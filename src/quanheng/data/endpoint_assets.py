@@ -22,18 +22,18 @@ ENDPOINT_ROLES = ("scorer", "guard", "embedder")
 def endpoint_assets(ctx: JobContext, stack: ExitStack) -> Mapping[str, AssetInput]:
     """Return the endpoints given, by role; servers of local models run until the stack is left.
 
-    Forbidden "host_not_allowed" for an address that the settings do not name, now.
+    Forbidden "host_not_allowed" for an address that the settings do not name, now; NotFound "no_key" where the common
+    key would go to several services.
     """
     from quanheng.data.corpus import AssetInput
     from quanheng.endpoints import LocalServer
-    from quanheng.endpoints.asset import endpoint_bytes, served
+    from quanheng.endpoints.asset import check_keys, endpoint_bytes, served
     from quanheng.endpoints.weights import weights_file
 
     found, running = {}, set[bytes]()
-    for role in ENDPOINT_ROLES:
-        given = ctx.optional(role)
-        if given is None:
-            continue
+    by_role = {role: given for role in ENDPOINT_ROLES if (given := ctx.optional(role))}
+    check_keys({role: given.model for role, given in by_role.items() if isinstance(given.model, Endpoint)})
+    for role, given in by_role.items():
         if isinstance(given.model, Files):
             found[role] = _static_vectors(ctx, given)
             continue

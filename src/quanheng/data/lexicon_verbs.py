@@ -76,8 +76,8 @@ def lexicon_register(ctx: JobContext, inp: LexiconRegister) -> Draft:
     path = local_path(inp.file)
     found = _read(path)
     if found.bad and (inp.bad_rows == "refuse" or not found.terms):
-        if path.suffix.lower() != ".xlsx":
-            read_term_file(path)  # says of the first bad line what is wrong, and what a line looks like
+        if path.suffix.lower() != ".xlsx" and not (found.terms and found.bad[1:]):
+            read_term_file(path)  # says of the bad line what is wrong, and what a line looks like
         raise _bad_rows(path.name, found)
     ctx.log(
         f"{len(found.terms)} terms taken, {len(found.bad)} rows left out",

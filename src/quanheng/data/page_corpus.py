@@ -35,7 +35,7 @@ STEPS = {
     "edit": ("Edited", "编辑"),
     "drop": ("Dropped", "剔除"),
     "mask": ("Personal data masked", "遮盖个人信息"),
-    "filter": ("Content filter", "关键词过滤"),
+    "filter": ("Keyword search", "关键词查找"),
     "deduplicate": ("Duplicates removed", "去除重复"),
 }
 #: Steps over all documents that only edit.

@@ -123,7 +123,7 @@ def _actions(model: Lexicon, digest: str) -> tuple[Action, ...]:
         ),
         Action("lexicon.register", Text("Upload a new version…", "上传新版本……"), again, main=not left_out),
         Action("lexicon.admit", Text("Test on ordinary texts…", "入库检验……"), {"lexicon": digest}),
-        Action("corpus.build", Text("Filter a corpus with it…", "用它过滤训练数据……"), {"lexicon": digest}),
+        Action("corpus.build", Text("Build a corpus with it…", "用它构建训练数据……"), {"lexicon": digest}),
         Action("lexicon.sheet", Text("Download (XLSX)", "下载（XLSX）"), {"lexicon": digest}),
     )
 

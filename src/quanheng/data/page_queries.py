@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -105,6 +105,9 @@ def _kept(session: Session, loaded: Loaded, model: Corpus, inp: CorpusSamples) -
     """Return samples that the build kept; another seed shows the next of them. `population`: documents there were."""
     kept = kept_samples(loaded, inp.decision, inp.reason, inp.source)
     field = {"drop": "dropped_amounts", "edit": "edited", "review": "reviewed"}[inp.decision]
+    known = sorted({name for share in model.per_source for name in getattr(share, field)})
+    if inp.reason not in known:
+        raise _no_such_reason(inp.reason, known)
     shares = [share for share in model.per_source if inp.source in ("", share.source)]
     amounts = [getattr(share, field).get(inp.reason) for share in shares]
     start = inp.seed * inp.limit % max(1, len(kept))
@@ -129,11 +132,17 @@ def _known_reason(reason: str, model: Corpus) -> None:
     mine = {name for share in model.per_source for name in share.dropped}
     if reason in FLAGS or reason == "broken" or reason in REASONS or reason in mine:
         return
-    known = [*FLAGS, "broken", *sorted(mine)]
-    raise Invalid(
+    raise _no_such_reason(reason, [*FLAGS, "broken", *sorted(mine)])
+
+
+def _no_such_reason(reason: str, known: Sequence[str]) -> Invalid:
+    return Invalid(
         f"{reason!r} is nothing to look for here",
         f"没有 {reason!r} 这一类文档",
-        hint=("Ask for one of: " + ", ".join(known), "可选：" + "、".join(known)),
+        hint=(
+            "Say --reason, one of: " + (", ".join(known) or "there are none"),
+            "请用 --reason 指明，可选：" + ("、".join(known) or "（无）"),
+        ),
         code="no_such_reason",
     )
 

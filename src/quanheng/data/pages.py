@@ -76,7 +76,7 @@ def corpus_bar(view: View) -> Bar:
         said.append(format_html(view.say(*words), n))
     whole = model.filtered.documents_filtered == model.filtered.documents
     if not whole:
-        said.append(view.say("Not every document went through the filter.", "尚有文档未经关键词过滤。"))
+        said.append(view.say("Not every document was searched for terms.", "尚有文档未经关键词查找。"))
     tone: Tone = "wait" if unclear or not whole or review else "ok"
     word = format_html(view.say("{} documents", "{} 条"), kept)
     actions = (

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -66,12 +67,35 @@ def key_variable(role: str) -> str:
 
 
 def key_of(role: str, environment: Mapping[str, str] | None = None) -> str | None:
-    """Return the key for the endpoint in a role; None where its variable is set and empty, or neither is set."""
+    """Return the key for the endpoint in a role; None where its variable is set and empty, or neither is set.
+
+    The common variable serves every role without one of its own, whatever the endpoint's host: whoever builds with
+    endpoints of several services calls `check_keys` first, as the verbs of a workspace do, or sets each role's own.
+    """
     given = os.environ if environment is None else environment
     name = key_variable(role)
     if name in given:
         return key_from(name, given) if given[name] else None
     return key_from(KEY_VARIABLE, given) if given.get(KEY_VARIABLE) else None
+
+
+def check_keys(endpoints: Mapping[str, Endpoint], environment: Mapping[str, str] | None = None) -> None:
+    """Raise NotFound "no_key" where the common key would go to several services: each needs its role's variable.
+
+    endpoints: those of one build, by role. A service is a scheme, host and port. A local model is sent no such key.
+    """
+    given = os.environ if environment is None else environment
+    urls = {role: endpoint.url for role, endpoint in endpoints.items() if endpoint.url is not None}
+    if not given.get(KEY_VARIABLE) or len({_origin(url) for url in urls.values()}) < 2:
+        return
+    for role in urls:
+        if key_variable(role) not in given:
+            raise faults.whose_key(KEY_VARIABLE, key_variable(role))
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 @contextmanager

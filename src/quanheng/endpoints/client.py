@@ -25,17 +25,23 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: The environment variable with the key of an endpoint, where its user names no other.
 KEY_VARIABLE = "QUANHENG_ENDPOINT_KEY"
+#: Statuses that may be about what was asked: bad request, too large, unprocessable, unavailable for legal reasons.
+ABOUT_THE_REQUEST = (400, 413, 422, 451)
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait and how often to try. Waits double from `first_wait_s` up to `longest_wait_s`."""
+    """How long to wait and how often to try. Waits double from `first_wait_s` up to `longest_wait_s`.
+
+    longest_asked_s: a service that asks for a longer wait than this is not waited for; limits are mostly per minute.
+    """
 
     connect_s: float = 10.0
     answer_s: float = 120.0
     attempts: int = 5
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
+    longest_asked_s: float = 120.0
 
     def wait_s(self, failures: int, chance: float) -> float:
         """Return the wait after `failures` failures (from 1): half of it fixed, half by `chance` in [0, 1)."""
@@ -127,9 +133,9 @@ class Client:
     def post(self, path: str, body: Mapping[str, object]) -> bytes:
         """Return the body of the reply to `body` at `path` below the endpoint's address; its status was 200.
 
-        Connection failures, 5xx and 429 are tried again with growing waits, a late answer and rubbish are not. Errors,
-        by code: endpoint_down, endpoint_slow, endpoint_rubbish, endpoint_throttled, endpoint_refused_auth,
-        endpoint_rejected.
+        Connection failures, 5xx, 408 and 429 are tried again with growing waits, a late answer and rubbish are not.
+        Errors, by code: endpoint_down, endpoint_slow, endpoint_rubbish, endpoint_throttled, endpoint_refused_auth,
+        endpoint_refused, and endpoint_rejected, the only one that may be about this body alone.
         """
         failures = 0
         while True:
@@ -137,12 +143,10 @@ class Client:
                 return self._once(path, body)
             except _TryAgain as failure:
                 failures += 1
-                wait_s = self.patience.wait_s(failures, self._chance())
-                if failure.wait_s is not None:
-                    wait_s = max(wait_s, failure.wait_s)
-                if failures >= self.patience.attempts or wait_s > self.patience.longest_wait_s:
+                asked_s = failure.wait_s or 0.0
+                if failures >= self.patience.attempts or asked_s > self.patience.longest_asked_s:
                     raise failure.error from failure
-                self._sleep(wait_s)
+                self._sleep(max(self.patience.wait_s(failures, self._chance()), asked_s))
 
     def rubbish(self, what: str) -> QuanhengError:
         """Return the error for a reply that is not what was asked for."""
@@ -185,11 +189,13 @@ class Client:
             raise _TryAgain(faults.throttled(self.url, wait_s), wait_s)
         if status in (401, 403):
             raise faults.refused_auth(self.url, status)
-        if status >= 500:
+        if status >= 500 or status == 408:
             wait_s = retry_after_s(response.headers.get("retry-after"), self._now())
             raise _TryAgain(faults.down(self.url, f"{status} {faults.quote(said)}".rstrip()), wait_s)
-        if status >= 400:
+        if status in ABOUT_THE_REQUEST:
             raise faults.rejected(self.url, status, said)
+        if status >= 400:
+            raise faults.refused(self.url, status, said)
         if status != 200:
             raise self.rubbish(f"status {status} {said}")
 

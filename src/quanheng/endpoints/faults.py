@@ -83,6 +83,21 @@ def refused_auth(url: str, status: int) -> Forbidden:
     )
 
 
+def refused(url: str, status: int, body: str) -> Invalid:
+    """Return the error for a service that serves no request as it is set up: no such model, no balance left."""
+    said_en, said_zh = (f": {quote(body)}", f"：{quote(body)}") if body.strip() else ("", "")
+    return Invalid(
+        f"the endpoint {url} refuses to serve ({status}){said_en}",
+        f"模型服务 {url} 拒绝提供服务（{status}）{said_zh}",
+        hint=(
+            "Check the address, the model name and the balance of the account, then run again; answers already given "
+            "are kept.",
+            "请检查地址、模型名称和账户余额，然后重新运行；已得到的回答会保留。",
+        ),
+        code="endpoint_refused",
+    )
+
+
 def rejected(url: str, status: int, body: str) -> Invalid:
     """Return the error for a request that the service understood and turned down."""
     said_en, said_zh = (f": {quote(body)}", f"：{quote(body)}") if body.strip() else ("", "")
@@ -90,8 +105,9 @@ def rejected(url: str, status: int, body: str) -> Invalid:
         f"the endpoint {url} rejected the request ({status}){said_en}",
         f"模型服务 {url} 拒绝了该请求（{status}）{said_zh}",
         hint=(
-            "Check the address, the model name and the decoding settings.",
-            "请检查地址、模型名称和解码参数。",
+            "Check the model name, the decoding settings, the account and the length of the text; a service may also "
+            "turn down what a text says.",
+            "请检查模型名称、解码参数、账户状态和文本长度；也可能是服务拒绝了文本的内容。",
         ),
         code="endpoint_rejected",
     )
@@ -117,6 +133,19 @@ def no_key(name: str) -> NotFound:
         f"the environment variable {name!r} that should hold the key is not set",
         f"应存放密钥的环境变量 {name!r} 没有设置",
         hint=(f"Set it: export {name}=…", f"请设置：export {name}=…"),
+        code="no_key",
+    )
+
+
+def whose_key(common: str, own: str) -> NotFound:
+    """Return the error for a common key where the endpoints are of several services."""
+    return NotFound(
+        f"the endpoints are of several services, so none is sent the key in {common}; {own} is not set",
+        f"各端点属于不同的服务，因此不会向它们发送 {common} 中的密钥；而 {own} 没有设置",
+        hint=(
+            f"Give each its own: export {own}=…; an empty one where it needs no key.",
+            f"请分别设置：export {own}=…；不需要密钥的，设为空。",
+        ),
         code="no_key",
     )
 

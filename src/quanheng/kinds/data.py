@@ -379,7 +379,7 @@ class SourceShareV3(SourceShare):
     dropped_amounts: what `dropped` counts, in every unit. edited: kept documents in which spans were replaced, by what
     the spans were; a document counts under each. changed: documents that each editing operator changed, those dropped
     later included. reviewed: kept documents listed for review, by reason. screened: documents that came to content
-    review. risky: of those, the ones that it dropped or left listed, at the time of the build.
+    review. risky: of those, the ones that it dropped or listed, each once and as it was then, whatever later steps did.
     """
 
     language: Language

@@ -64,10 +64,13 @@ _SENTENCES = {
     "a clear licence has an SPDX identifier or a LicenseRef, not NOASSERTION": (
         "许可明确时应写 SPDX 标识或 LicenseRef，不能写 NOASSERTION"
     ),
+    "a term of mode combine has with_terms": "方式为 combine（组合词）的词须填写 with_terms",
     "two rules have the same id": "有两条规则编号相同",
     "a floor, and only that": "这类规则须有 floor，且不能有 test",
     "a test, and only that": "这类规则须有 test，且不能有 floor",
 }
+#: How the pattern of a day begins.
+_DAY = "[0-9]{4}-"
 #: What stands in an artifact where nobody gave anything.
 _NOTHING = {"nothing found": "未查到", "not recorded": "未记录"}
 
@@ -84,6 +87,8 @@ def kind_word(kind: str) -> str:
 
 def reason(item: Mapping[str, Any]) -> str:
     """Return in Chinese what is wrong with one field; `item` is one of pydantic's `ValidationError.errors()`."""
+    if dict(item.get("ctx", {})).get("pattern", "").removeprefix("^(").removeprefix("^").startswith(_DAY):
+        return "应为日期，如 2026-12-31"
     known = _REASONS.get(item["type"])
     if known:
         limits = dict(item.get("ctx", {}))

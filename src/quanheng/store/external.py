@@ -6,6 +6,7 @@ What lies in object storage is asked for with a signature, where the environment
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import re
@@ -94,6 +95,7 @@ def head_external(url: str, allowed_hosts: Collection[str]) -> tuple[int | None,
     """Return size in bytes and ETag of the file at `url`, None for what the server does not say."""
     require_allowed(url, allowed_hosts)
     with request(url) as response:
+        _require_stored(url, response, is_stored=sigv4.is_storage(url))
         length = response.headers.get("Content-Length")
         size = int(length) if length is not None and length.isdecimal() else None
         return size, response.headers.get("ETag")
@@ -234,8 +236,10 @@ def _request_once(url: str, offset: int, end: int | None) -> HTTPResponse:
 
 def _refused(error: HTTPError, url: str) -> QuanhengError | _Passes:
     """Return what an answer without the file means."""
-    with error:
-        code = _S3_CODE.search(error.read(_ERROR_BYTES) if error.fp else b"")
+    body = b""
+    with error, contextlib.suppress(OSError, HTTPException):  # what broke off is told by its status all the same
+        body = error.read(_ERROR_BYTES) if error.fp else b""
+    code = _S3_CODE.search(body)
     said = f"HTTP {error.code}" + (f" {code[1].decode('ascii')}" if code else "")
     if 300 <= error.code < 400 and (place := error.headers.get("Location")):
         return forbidden(place)  # urllib refused to follow: a redirect to another scheme, such as file:
@@ -256,8 +260,6 @@ def _check_answer(known: Known, url: str, offset: int, response: HTTPResponse) -
         raise changed(
             known, url, f"its ETag is {etag}, recorded was {known.etag}", f"ETag 为 {etag}，记录为 {known.etag}"
         )
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise unreachable(url, "the server sends it compressed, though asked not to")
     length = response.headers.get("Content-Length")
     total = int(length) if length is not None and length.isdecimal() else None
     if response.status == 206:
@@ -265,12 +267,19 @@ def _check_answer(known: Known, url: str, offset: int, response: HTTPResponse) -
         if found is None or int(found[1]) != offset:
             raise unreachable(url, "the server answered with another range than asked")
         total = int(found[2])
+    _require_stored(url, response, is_stored=total is not None and total == known.size)
     if total is not None and known.size is not None and total != known.size:
         raise changed(
             known, url, f"it has {total} bytes, recorded were {known.size}", f"现有 {total} 字节，记录为 {known.size}"
         )
     if offset and response.status != 206:
         _skip(response, url, offset)
+
+
+def _require_stored(url: str, response: HTTPResponse, *, is_stored: bool) -> None:
+    """Raise Unavailable for bytes compressed on their way; object storage repeats what is only noted of an object."""
+    if not is_stored and response.headers.get("Content-Encoding", "identity") != "identity":
+        raise unreachable(url, "the server sends it compressed, though asked not to")
 
 
 def _skip(response: HTTPResponse, url: str, count: int) -> None:
@@ -312,6 +321,7 @@ def require_allowed(url: str, allowed_hosts: Collection[str]) -> None:
 
 def forbidden(url: str) -> Forbidden:
     """Return the error for an address whose host the settings do not name."""
+    url = sigv4.shown(url)
     try:
         host = urlsplit(url).hostname or url
     except ValueError:
@@ -329,6 +339,7 @@ def forbidden(url: str) -> Forbidden:
 
 def unreachable(url: str, why: str) -> Unavailable:
     """Return the error for a server that does not answer as it should."""
+    url = sigv4.shown(url)
     return Unavailable(
         f"{url} cannot be read now: {why}",
         f"目前无法读取 {url}：{why}",

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from http.client import HTTPException, IncompleteRead
 from urllib.parse import SplitResult, quote, unquote, unquote_plus, urlencode, urlsplit
 from xml.etree import ElementTree
 
 from quanheng.errors import Invalid, NotFound, Unavailable
-from quanheng.store import sigv4
+from quanheng.store import external, sigv4
 from quanheng.store._names import name_problem
 from quanheng.store.canonical import canonical_json
 from quanheng.store.digest import sha256_digest
-from quanheng.store.external import head_external, request, require_allowed
+from quanheng.store.external import digest_external, head_external, request, require_allowed, unreachable
 
 STORAGE = ("s3://", "oss://", "obs://")
 SCHEMES = (*STORAGE, "https://", "http://")
@@ -58,10 +59,19 @@ class Listing:
     files: tuple[Remote, ...]
     passed_over: tuple[str, ...]
 
-    @property
-    def digest(self) -> str:
-        """Return a digest of names, sizes and ETags: it changes when a file does."""
-        return sha256_digest(canonical_json([[file.title, file.size, file.etag] for file in self.files]))
+    def digest(self, allowed_hosts: Collection[str]) -> str:
+        """Return a digest of names, addresses, sizes and ETags: it changes when a file does.
+
+        A file without an ETag is read for it, for nothing else tells that it changed. Errors as for `open_external`.
+        """
+
+        def read(file: Remote) -> str:
+            return digest_external(file.url, file.size, None, allowed_hosts, title=file.title, seen=lambda size: None)
+
+        rows: list[list[str | int]] = [
+            [file.title, file.url, file.size, file.etag or read(file)] for file in self.files
+        ]
+        return sha256_digest(canonical_json(rows))
 
 
 def is_address(text: str) -> bool:
@@ -135,6 +145,15 @@ class _Bucket:
                     "例如：AWS_ENDPOINT_URL=https://oss-cn-beijing.aliyuncs.com",
                 ),
             )
+        if named is not None and "@" in named:  # it would stand in addresses that are kept, and in messages
+            raise _bad(
+                "AWS_ENDPOINT_URL may hold no user or password",
+                "AWS_ENDPOINT_URL 不能含有用户名或密码",
+                (
+                    "Put keys into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                    "请将密钥写入 AWS_ACCESS_KEY_ID 和 AWS_SECRET_ACCESS_KEY",
+                ),
+            )
         parts = _parts(named or _aws(environment))
         if _is_virtual(bucket, parts.hostname or "", environment):
             return _Bucket(f"{parts.scheme}://{bucket}.{parts.netloc}", prefix, address)
@@ -177,9 +196,7 @@ class _Bucket:
             query = urlencode(
                 sorted((asked | ({"continuation-token": token} if token else {})).items()), quote_via=quote
             )
-            url = f"{self.base}/?{query}"
-            with request(url) as answer:
-                page = _page(answer, self.base)
+            page = _page(_read(f"{self.base}/?{query}", self.base), self.base)
             is_quoted = page.findtext(_tag(page, "EncodingType")) == "url"
             for item in page.iter(_tag(page, "Contents")):
                 key, size, etag = _object(item, self.base)
@@ -209,8 +226,24 @@ def _is_virtual(bucket: str, host: str, environment: Mapping[str, str]) -> bool:
     return False
 
 
-def _page(answer: BinaryIO, base: str) -> ElementTree.Element:
-    data = answer.read(_PAGE_BYTES + 1)
+def _read(url: str, base: str) -> bytes:
+    """Return a page, at most one byte more than it may have; asked for again while the connection breaks."""
+    pauses = iter(external.PAUSES_S)
+    while True:
+        try:
+            with request(url) as answer:
+                data = answer.read(_PAGE_BYTES + 1)
+                if answer.length and len(data) <= _PAGE_BYTES:  # a `read` that was told how much ends early in silence
+                    raise IncompleteRead(data, answer.length)
+                return data
+        except (OSError, HTTPException) as error:
+            pause = next(pauses, None)
+            if pause is None:
+                raise unreachable(base, str(error) or type(error).__name__) from error
+            time.sleep(pause)
+
+
+def _page(data: bytes, base: str) -> ElementTree.Element:
     # Entities are how XML bombs are made, and no listing has them; nor is one in UTF-16, where they would not be seen.
     if len(data) > _PAGE_BYTES or b"<!" in data or b"\0" in data:
         raise _strange(base)
@@ -241,9 +274,9 @@ def _parts(address: str) -> SplitResult:
         parts = urlsplit(address)
         _ = parts.port
     except ValueError as error:
-        raise _bad(f"{address} is no address", f"{address} 不是有效的地址") from error
+        raise _bad(f"{sigv4.shown(address)} is no address", f"{sigv4.shown(address)} 不是有效的地址") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _bad(f"{address} is no http(s) address", f"{address} 不是 http(s) 地址")
+        raise _bad(f"{sigv4.shown(address)} is no http(s) address", f"{sigv4.shown(address)} 不是 http(s) 地址")
     return parts
 
 

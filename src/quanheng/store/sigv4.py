@@ -62,10 +62,23 @@ def is_storage(url: str, environment: Mapping[str, str] = os.environ) -> bool:
     host, named = (parts.hostname or "").lower(), endpoint(environment)
     if named is None:
         return parts.scheme == "https" and parts.port in (None, 443) and _AWS_HOST.fullmatch(host) is not None
-    known = urlsplit(named)
-    if (parts.scheme, parts.port) != (known.scheme, known.port) or not known.hostname:
+    try:
+        known = urlsplit(named)
+        if (parts.scheme, parts.port) != (known.scheme, known.port) or not known.hostname:
+            return False
+    except ValueError:  # no address: it is told where a bucket is asked for
         return False
     return host == known.hostname or host.endswith("." + known.hostname)
+
+
+def shown(url: str) -> str:
+    """Return an address as a message may hold it: without user, password and query, which may be secrets."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:  # nobody can say where a password ends
+        return url.rpartition("@")[2].partition("?")[0]
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def signed_headers(

@@ -7,6 +7,9 @@ A module of kernels is plain Python. Its `KERNELS` say the types of each functio
 numpy writes them, "u4*" an array of them, of which the kernel knows no length; "-> i8" a number that is returned. A
 kernel writes into arrays that it is given: it allocates nothing, raises nothing and calls nothing outside its module,
 which is checked before its code is kept.
+
+Whoever can write a kept file could have any code run. So one is read only where it and its folder are of root or of
+this user, and nobody else may write them; elsewhere the code is made anew.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ import importlib.util
 import json
 import os
 import re
+import stat
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -31,6 +36,9 @@ _VERSION = 1
 _KIND = re.compile(r"([iu]\d)(\*)?")
 #: What object code may ask of the process: the memory functions of the C library, and what LLVM makes of itself.
 _OUTSIDE = re.compile(r"declare [^@]*@(?!llvm\.|mem(?:set|cpy|move|cmp)\()([^\s(]+)")
+
+#: Code is made and linked by one thread at a time; others find it made.
+_LOCK = threading.RLock()
 
 #: A kernel as it is called: numpy arrays and whole numbers in the order of its types. Without a result it returns 0.
 Kernel = Callable[..., int]
@@ -80,21 +88,28 @@ class Kernels:
     """The kernels of one module, by name."""
 
     def __init__(self, types: Mapping[str, str], code: Mapping[str, tuple[str, bytes]]) -> None:
-        self._engine = _engine()  # it owns the machine code, for as long as the process
-        for name, text in types.items():
-            symbol, data = code[name]
-            self._engine.add_object_file(_llvm().ObjectFileRef.from_data(data))
-            self._engine.finalize_object()
-            setattr(self, name, _Types(text).callable_at(self._engine.get_function_address(symbol)))
+        with _LOCK:
+            self._engine = _engine()  # it owns the machine code, for as long as the process
+            for name, text in types.items():
+                symbol, data = code[name]
+                self._engine.add_object_file(_llvm().ObjectFileRef.from_data(data))
+                self._engine.finalize_object()
+                setattr(self, name, _Types(text).callable_at(self._engine.get_function_address(symbol)))
 
     def __getattr__(self, name: str) -> Kernel:
         raise AttributeError(f"there is no kernel {name}")
 
 
-@cache
 def load(name: str) -> Kernels | None:
-    """Return the kernels of the module `name` of this package, None where numba is not installed."""
-    if not all(map(_is_installed, ("llvmlite", "numba"))):
+    """Return the kernels of the module `name` of this package, None where numba is not installed or is told not to."""
+    with _LOCK:
+        return _loaded(name)
+
+
+@cache
+def _loaded(name: str) -> Kernels | None:
+    is_off = os.environ.get("NUMBA_DISABLE_JIT", "").strip() not in ("", "0")
+    if is_off or not all(map(_is_installed, ("llvmlite", "numba"))):
         return None
     module = importlib.import_module(f"quanheng.text.{name}")
     path = Path(str(module.__file__))
@@ -139,7 +154,8 @@ def _key(path: Path) -> str:
 
     llvm = _llvm()
     said = [_VERSION, version("numba"), version("llvmlite"), llvm.get_process_triple(), llvm.get_host_cpu_name()]
-    said.append(llvm.get_host_cpu_features().flatten())
+    with suppress(RuntimeError):  # LLVM does not know them of every processor; numba then uses none
+        said.append(llvm.get_host_cpu_features().flatten())
     found = hashlib.sha256(json.dumps(said).encode())
     found.update(path.read_bytes())
     found.update(Path(__file__).read_bytes())
@@ -148,15 +164,28 @@ def _key(path: Path) -> str:
 
 def _folders(path: Path) -> list[Path]:
     """Return where code is kept: NUMBA_CACHE_DIR when that is set, else beside the module, else the user's cache."""
-    given = os.environ.get("NUMBA_CACHE_DIR")
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return [Path(given)] if given else [path.parent / "__pycache__", Path(home) / "quanheng"]
+    if given := os.environ.get("NUMBA_CACHE_DIR"):
+        return [Path(given)]
+    folders = [path.parent / "__pycache__"]
+    with suppress(RuntimeError):  # a user without a home
+        folders.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quanheng")
+    return folders
+
+
+def _is_safe(found: os.stat_result) -> bool:
+    """Return whether nobody but root and this user may write a file or folder."""
+    return found.st_uid in (0, os.geteuid()) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _read(path: Path) -> dict[str, tuple[str, bytes]] | None:
-    """Return the code in a file, None when there is none, or it is not whole."""
+    """Return the code in a file, None when there is none, it is not whole, or somebody else may have written it."""
     try:
-        digest, _, body = path.read_bytes().partition(b"\n")
+        if not _is_safe(path.parent.stat()):
+            return None
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            if not _is_safe(os.fstat(file.fileno())):
+                return None
+            digest, _, body = file.read().partition(b"\n")
     except OSError:
         return None
     if hashlib.sha256(body).hexdigest().encode() != digest:
@@ -165,13 +194,21 @@ def _read(path: Path) -> dict[str, tuple[str, bytes]] | None:
 
 
 def _write(path: Path, code: Mapping[str, tuple[str, bytes]]) -> None:
+    """Keep the code; OSError where there is no place for it that is safe to read from."""
     body = json.dumps({name: (symbol, data.hex()) for name, (symbol, data) in code.items()}).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _is_safe(path.parent.stat()):
+        raise PermissionError(f"others may write in {path.parent}")
     handle, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        os.fchmod(handle, 0o644)
-        file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-    os.replace(temporary, path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, 0o644)
+            file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def _compiled(path: Path, types: Mapping[str, str]) -> dict[str, tuple[str, bytes]]:

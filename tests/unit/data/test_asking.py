@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from quanheng.data.corpus.asking import ALL_REJECTED, Answers, ask_all
+from quanheng.data.corpus.asking import ALL_REJECTED, HARMLESS, Answers, ask_all
 from quanheng.data.corpus.operator import Asset, Batch, make
 from quanheng.data.corpus.rubric import RUBRICS
 from quanheng.endpoints.chat import ChatClient
@@ -208,11 +208,62 @@ def test_a_text_that_the_service_turns_down_is_unread(objects: LocalObjects, ans
         assert scored(server, objects, "好", "坏9", answers=answers) == [4, -1]
 
 
-def test_a_service_that_turns_everything_down_stops_the_build(objects: LocalObjects) -> None:
-    with serve(Told(404, b"no such model")) as server:
+@pytest.mark.parametrize("status", [400, 402, 404, 410])
+@pytest.mark.parametrize("texts", ["一", "一二", "一二三四五六"])
+def test_a_service_that_turns_everything_down_stops_the_build(objects: LocalObjects, status: int, texts: str) -> None:
+    with serve(Told(status, b"no such model")) as server:
         with pytest.raises(Invalid, match="no such model") as caught:
-            scored(server, objects, "一", "二", "三", "四", concurrency=1)
-    assert caught.value.code == "endpoint_rejected" and len(server.requests) == ALL_REJECTED
+            scored(server, objects, *texts, concurrency=1)
+    if status == 400:
+        assert caught.value.code == "endpoint_rejected" and asked_for(server) == ["一", HARMLESS]
+    else:
+        assert caught.value.code == "endpoint_refused" and asked_for(server) == ["一"]
+
+
+@pytest.mark.parametrize("status", [400, 402])
+def test_so_does_one_that_turns_everything_down_from_now_on(
+    objects: LocalObjects, answers: Answers, status: int
+) -> None:
+    """The balance runs out; what was answered stays, nothing is taken for unread, and it goes on when it is paid."""
+    paid = False
+    replies = [completion("4"), completion("4")]
+
+    def answer(body: Any) -> Told:
+        return completion("4") if paid else replies.pop() if replies else Told(status, b"Arrearage")
+
+    texts = "一二三四五六"
+    with serve(answer=answer) as server:
+        for _ in range(2):  # the second time what was answered is kept
+            with pytest.raises(Invalid, match="Arrearage"):
+                scored(server, objects, *texts, answers=answers, concurrency=1)
+        paid = True
+        assert scored(server, objects, *texts, answers=answers) == [4] * len(texts)
+    assert sum(count for text, count in Counter(asked_for(server)).items() if text in "一二") == 2
+
+
+def test_texts_turned_down_do_not_stop_a_build_for_ever(objects: LocalObjects, answers: Answers) -> None:
+    """Asked about again after a cut, only those turned down are left, and there may be many in a row."""
+
+    def filtered(body: Any) -> Told:
+        return Told(451, b"inspection") if "坏" in text_of(body) else completion("4")
+
+    texts = [*(f"坏{n}" for n in range(20)), "好"]
+    with serve(answer=filtered) as server:
+        for concurrency in (1, 3):
+            assert scored(server, objects, *texts, answers=answers, concurrency=concurrency) == [-1] * 20 + [4]
+        assert scored(server, objects, "坏", "坏坏") == [-1, -1]
+
+
+def test_a_batch_turned_down_whole_is_not_for_its_texts(objects: LocalObjects) -> None:
+    """They are longer than the model can read, say."""
+
+    def short_only(body: Any) -> Told:
+        return completion("你好！") if text_of(body) == HARMLESS else Told(400, b"context length exceeded")
+
+    with serve(answer=short_only) as server:
+        with pytest.raises(Invalid, match="context length") as caught:
+            scored(server, objects, *(f"长{n}" for n in range(ALL_REJECTED)))
+    assert caught.value.code == "endpoint_rejected" and caught.value.hint and "length" in caught.value.hint.en
 
 
 def test_half_characters_are_asked_about_and_kept(objects: LocalObjects) -> None:

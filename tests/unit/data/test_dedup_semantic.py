@@ -265,6 +265,36 @@ def test_a_text_that_is_turned_down_stays_and_all_turned_down_is_an_error(tmp_pa
         assert caught.value.code == "endpoint_rejected"
 
 
+def test_texts_at_once_changes_no_vector(tmp_path: Path) -> None:
+    """Also of a request that begins with texts that are turned down."""
+    texts = ["坏 一", "坏 二", "坏 三", "坏 四", *(says(topic, 40, 1) for topic in TOPICS)]
+    found = {}
+    with serve(answer=embedding) as server:
+        for at_once in (1, 3, 8, 256):
+            made = step(endpoint(server.url), texts_at_once=at_once, concurrency=1)
+            found[at_once] = made.sketch(batch(texts))["vector"].values.reshape(len(texts), -1)
+    assert not found[1][:4].any() and found[1][4:].any(axis=1).all()
+    assert all(np.array_equal(vectors, found[1]) for vectors in found.values())
+
+
+def test_an_embedder_that_turns_everything_down_stops_the_build(tmp_path: Path) -> None:
+    paid = True
+
+    def answer(body: dict[str, Any]) -> Told:
+        return embedding(body) if paid else Told(400, b"Arrearage")
+
+    with serve(answer=answer) as server:
+        made = step(endpoint(server.url), texts_at_once=256)
+        made.sketch(batch([says("law", 40, 1)]))
+        paid, before = False, len(server.requests)
+        with pytest.raises(Invalid, match="Arrearage"):
+            made.sketch(batch([says("law", 40, seed) for seed in range(2, 99)]))
+        assert len(server.requests) - before == 2
+        paid = True
+        # One text alone that is turned down is no reason to stop.
+        assert not step(endpoint(server.url)).sketch(batch(["坏"]))["vector"].values.any()
+
+
 def test_vectors_of_two_widths_are_told(tmp_path: Path) -> None:
     rows = clouds(1, 10)
     with pytest.raises(Invalid) as caught:

@@ -6,9 +6,17 @@ import os
 
 import pytest
 
-from quanheng.endpoints.asset import SERVED_VARIABLE, endpoint_bytes, key_of, open_client, read_endpoint, served
+from quanheng.endpoints.asset import (
+    SERVED_VARIABLE,
+    check_keys,
+    endpoint_bytes,
+    key_of,
+    open_client,
+    read_endpoint,
+    served,
+)
 from quanheng.endpoints.chat import ChatClient
-from quanheng.errors import Invalid, Unavailable
+from quanheng.errors import Invalid, NotFound, Unavailable
 from quanheng.kinds.models import Endpoint, Engine, Weights
 
 from .loopback import completion, endpoint_at, serve
@@ -50,6 +58,33 @@ def test_the_key_of_a_role_goes_before_the_common_one() -> None:
     with pytest.raises(Invalid) as caught:
         key_of("guard", {"QUANHENG_GUARD_KEY": "two\nlines"})
     assert caught.value.code == "bad_key"
+
+
+@pytest.mark.parametrize(
+    ("scorer", "guard", "one"),
+    [
+        ("https://a.example/v1", "https://a.example:443/other", True),
+        ("http://a.example/v1", "http://A.example:80", True),
+        ("https://a.example/v1", "https://b.example/v1", False),
+        ("https://a.example/v1", "http://a.example/v1", False),
+        ("https://a.example/v1", "https://a.example:8443/v1", False),
+        ("https://a.example/v1", None, True),
+    ],
+)
+def test_the_common_key_goes_to_one_service_only(scorer: str, guard: str | None, one: bool) -> None:
+    given = {"scorer": endpoint_at(scorer), "guard": endpoint_at(guard) if guard else LOCAL}
+    common = {"QUANHENG_ENDPOINT_KEY": "sk-common"}
+    for environment in ({}, {**common, "QUANHENG_SCORER_KEY": "own", "QUANHENG_GUARD_KEY": ""}):
+        check_keys(given, environment)
+    if one:
+        check_keys(given, common)
+        return
+    for environment, missing in ((common, "QUANHENG_SCORER_KEY"), ({**common, "QUANHENG_SCORER_KEY": "o"}, "GUARD")):
+        with pytest.raises(NotFound) as caught:
+            check_keys(given, environment)
+        error = caught.value
+        assert error.code == "no_key" and error.hint and missing in error.hint.en and missing in error.hint.zh
+        assert "sk-common" not in repr(error.to_json())
 
 
 def test_a_local_model_is_found_where_it_is_served_now(monkeypatch: pytest.MonkeyPatch) -> None:

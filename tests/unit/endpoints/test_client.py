@@ -83,6 +83,19 @@ def test_throttled_waits_as_long_as_it_is_asked_to() -> None:
     assert waits == [7.0, 12.0]
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_limit_per_minute_is_waited_for(status: int) -> None:
+    waits: list[float] = []
+    with serve(Told(status, headers={"Retry-After": "60"}), completion("好")) as server:
+        with client_at(server.url, waits) as client:
+            assert client.ask("?").answer == "好"
+    assert waits == [60.0]
+
+
+def test_throttled_for_just_too_long_stops_at_once() -> None:
+    assert fails(Told(429, headers={"Retry-After": "121"}), times=1).code == "endpoint_throttled"
+
+
 def test_throttled_for_longer_than_patience_stops_at_once() -> None:
     error = fails(Told(429, headers={"Retry-After": "3600"}), times=1)
     assert error.code == "endpoint_throttled" and isinstance(error, Unavailable) and "3600 s" in str(error)
@@ -176,11 +189,23 @@ def test_refused_key(status: int) -> None:
     assert error.code == "endpoint_refused_auth" and isinstance(error, Forbidden)
 
 
-@pytest.mark.parametrize("status", [400, 404, 413, 422])
-def test_rejected_request_says_why(status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        *((status, "endpoint_rejected") for status in (400, 413, 422, 451)),
+        *((status, "endpoint_refused") for status in (402, 404, 405, 410, 415, 431)),
+    ],
+)
+def test_rejected_request_says_why_and_whether_it_may_be_the_text(status: int, code: str) -> None:
     error = fails(Told(status, b'{"error": "no such\nmodel"}'), times=1)
-    assert error.code == "endpoint_rejected" and isinstance(error, Invalid)
+    assert error.code == code and isinstance(error, Invalid)
     assert f"({status})" in str(error) and "no such model" in str(error)
+
+
+def test_a_request_that_came_too_slowly_is_sent_again() -> None:
+    with serve(Told(408), completion("好")) as server, client_at(server.url) as client:
+        assert client.ask("?").answer == "好"
+    assert fails(Told(408), times=3).code == "endpoint_down"
 
 
 def test_refusal_of_the_service_is_an_answer() -> None:

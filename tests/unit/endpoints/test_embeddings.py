@@ -60,7 +60,7 @@ def test_tried_again_like_questions() -> None:
     [
         (Told(500), Unavailable, "endpoint_down"),
         (Told(401), Forbidden, "endpoint_refused_auth"),
-        (Told(404, b"no such route"), Invalid, "endpoint_rejected"),
+        (Told(404, b"no such route"), Invalid, "endpoint_refused"),
         (Told(429, headers={"Retry-After": "900"}), Unavailable, "endpoint_throttled"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

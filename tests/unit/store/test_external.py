@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -9,7 +10,7 @@ import pytest
 from quanheng.errors import Corrupt, Forbidden, Invalid, Unavailable
 from quanheng.store import external
 from quanheng.store.digest import sha256_digest
-from quanheng.store.external import open_external
+from quanheng.store.external import digest_external, forbidden, head_external, open_external, unreachable
 from quanheng.store.manifest import ETAG, Layer
 
 DATA = bytes(range(256)) * 5000
@@ -70,7 +71,19 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(DATA, ETag='"v2"')
 
     def get_zipped(self):
-        self.answer(DATA, Content_Encoding="gzip")
+        self.answer(gzip.compress(DATA), Content_Encoding="gzip")
+
+    def get_noted(self):
+        """Answer as object storage does for an object of which somebody noted that it is compressed."""
+        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
+        said = {"Content_Range": f"bytes {start}-{len(DATA) - 1}/{len(DATA)}"} if start else {}
+        self.answer(DATA[start:], 206 if start else 200, Content_Encoding="gzip", **said)
+
+    def get_cutrefusal(self):
+        self.send_response(403)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"ff\r\n<Error>")
 
     def get_flaky(self):
         """Answer 503, then a third of what is left, and so on: a byte that came gives all tries back."""
@@ -263,6 +276,34 @@ def test_hosts_must_be_allowed(layer, server):
     for url in ("http://127.0.0.1@example.org/", "http://example.org#@127.0.0.1/", "http://127.0.0.1:x/"):
         with pytest.raises(Forbidden):
             read(Layer(sha256_digest(b""), 0, "text/plain", "t", (url,)))
+
+
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_what_is_stored_compressed_is_read_as_it_is_stored(layer, offset):
+    assert read(layer("noted"), offset=offset) == DATA[offset:]
+
+
+def test_only_of_object_storage_is_it_certain_that_it_is_stored_so(layer, server, monkeypatch):
+    [url] = layer("noted").urls
+    with pytest.raises(Unavailable) as caught:
+        head_external(url, HOSTS)
+    assert "compressed" in caught.value.text.en
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_address[1]}")
+    assert head_external(url, HOSTS) == (len(DATA), TAG)
+    found = digest_external(url, len(DATA), TAG, HOSTS, title="t", seen=lambda size: None)
+    assert found == sha256_digest(DATA)
+
+
+def test_a_refusal_that_breaks_off_is_a_refusal(layer):
+    with pytest.raises(Unavailable) as caught:
+        read(layer("cutrefusal"))
+    assert caught.value.code == "external_denied"
+
+
+@pytest.mark.parametrize("url", ["http://u:hidden@h.test/a", "http://u:hidden@h.test:x/a", "http://h.test/a?k=hidden"])
+def test_secrets_of_an_address_are_in_no_message(url):
+    for error in (forbidden(url), unreachable(url, "why")):
+        assert "h.test" in str(error) and "hidden" not in str(error) + error.text.zh + str(error.hint)
 
 
 def test_without_etag_the_digest_decides(layer):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from http.client import IncompleteRead
 from typing import Any
 
 import pytest
 
 from quanheng.errors import Forbidden, Invalid, NotFound, QuanhengError, Unavailable
-from quanheng.store import s3
-from quanheng.store.s3 import find_remote, is_address
+from quanheng.store import external, s3
+from quanheng.store.s3 import Listing, Remote, find_remote, is_address
 
 HOSTS = (
     "127.0.0.1",
@@ -22,7 +23,29 @@ SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 
 class Answer(io.BytesIO):
-    """An answer of a server."""
+    """An answer of a server; `length` is what has not come of it."""
+
+    length = 0
+
+
+class Broken(Answer):
+    """One whose connection breaks while it is read."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise ConnectionResetError("reset")
+
+
+class Chunked(Answer):
+    """One that ends within a chunk."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise IncompleteRead(b"<List")
+
+
+class Cut(Answer):
+    """One that ends before all of it came, which reading a number of bytes does not tell."""
+
+    length = 7
 
 
 def page(*items: tuple[str, int, str | None], following: str = "", space: str = SPACE, quoted: bool = True) -> bytes:
@@ -37,16 +60,18 @@ def page(*items: tuple[str, int, str | None], following: str = "", space: str = 
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> tuple[list[bytes], list[str]]:
+def answers(monkeypatch: pytest.MonkeyPatch) -> tuple[list[bytes | Answer], list[str]]:
     """Return what the server will answer, to be filled, and the URLs it is asked for."""
-    given: list[bytes] = []
+    given: list[bytes | Answer] = []
     asked: list[str] = []
 
     def request(url: str) -> Answer:
         asked.append(url)
-        return Answer(given.pop(0))
+        answer = given.pop(0)
+        return answer if isinstance(answer, Answer) else Answer(answer)
 
     monkeypatch.setattr(s3, "request", request)
+    monkeypatch.setattr(external, "PAUSES_S", (0.0, 0.0))
     return given, asked
 
 
@@ -111,14 +136,47 @@ def test_one_object_is_itself_and_not_what_begins_so(answers: Any) -> None:
     assert len(asked) == 3 and asked[2].endswith("prefix=news%2F")
 
 
-def test_the_digest_follows_names_sizes_and_etags(answers: Any) -> None:
-    given, _ = answers
-    rows = [("a/1.txt", 1, "x"), ("a/1.txt", 1, "y"), ("a/1.txt", 2, "x"), ("a/2.txt", 1, "x"), ("a/1.txt", 1, "x")]
-    digests = []
-    for row in rows:
-        given.append(page(row))
-        digests.append(find_remote("s3://texts/a/", HOSTS, ENDPOINT).digest)
-    assert len(set(digests)) == 4 and digests[0] == digests[-1]
+def test_the_digest_follows_names_addresses_sizes_and_etags() -> None:
+    rows = [
+        ("1.txt", "http://s3.test/a/1.txt", 1, "x"),
+        ("1.txt", "http://s3.test/a/1.txt", 1, "y"),
+        ("1.txt", "http://s3.test/a/1.txt", 2, "x"),
+        ("2.txt", "http://s3.test/a/1.txt", 1, "x"),
+        ("1.txt", "http://s3.test/b/1.txt", 1, "x"),
+        ("1.txt", "http://other.test/a/1.txt", 1, "x"),
+    ]
+    digests = [Listing((Remote(*row),), ()).digest(HOSTS) for row in (*rows, rows[0])]
+    assert len(set(digests)) == len(rows) and digests[0] == digests[-1]
+
+
+def test_the_digest_follows_what_is_read_where_there_is_no_etag(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, read = {"1.txt": "sha256:1", "2.txt": "sha256:2"}, []
+
+    def digest(url: str, size: int, etag: str | None, hosts: Any, *, title: str, seen: Any) -> str:
+        read.append((url, hosts))
+        return held[title]
+
+    monkeypatch.setattr(s3, "digest_external", digest)
+    url = "http://s3.test/a/"
+    listing = Listing((Remote("1.txt", url + "1", 1, None), Remote("2.txt", url + "2", 1, "tag")), ())
+    first = listing.digest(HOSTS)
+    held["2.txt"] = "sha256:3"
+    assert listing.digest(HOSTS) == first and read == [(url + "1", HOSTS)] * 2
+    held["1.txt"] = "sha256:3"
+    assert listing.digest(HOSTS) != first
+
+
+@pytest.mark.parametrize("broken", [Broken, Chunked, Cut])
+def test_a_page_that_breaks_off_is_asked_for_again(answers: Any, broken: type[Answer]) -> None:
+    given, asked = answers
+    given += [broken(b"<List"), page(("a/1.txt", 1, None), following="t"), broken(page()), page(("a/2.txt", 2, None))]
+    found = find_remote("s3://texts/a/", HOSTS, ENDPOINT)
+    assert [file.title for file in found.files] == ["1.txt", "2.txt"]
+    assert asked[0] == asked[1] != asked[2] == asked[3]
+    given += [broken(b"<List") for _ in range(3)]
+    with pytest.raises(Unavailable) as refused:
+        find_remote("s3://texts/a/", HOSTS, ENDPOINT)
+    assert refused.value.code == "external_unreachable" and len(asked) == 7
 
 
 @pytest.mark.parametrize(
@@ -167,9 +225,15 @@ def test_nothing_and_too_much(answers: Any, monkeypatch: pytest.MonkeyPatch) -> 
         ("s3://texts/a", {"AWS_ENDPOINT_URL": "s3.test"}, Invalid),
         ("s3://texts/a", {"AWS_ENDPOINT_URL": "http://s3.test:x"}, Invalid),
         ("s3://texts/a", {"AWS_ENDPOINT_URL": "http://other.test"}, Forbidden),
+        ("s3://texts/a", {"AWS_ENDPOINT_URL": "http://u:hidden@s3.test"}, Invalid),
+        ("s3://texts/a", {"AWS_ENDPOINT_URL": "http://u:hidden@s3.test:x"}, Invalid),
+        ("s3://texts/a", {"AWS_ENDPOINT_URL": "http://u:hid/hidden@s3.test"}, Invalid),
+        ("s3://texts/a", {"AWS_ENDPOINT_URL_S3": "u:hidden@s3.test"}, Invalid),
         ("http://127.0.0.1/", {}, Invalid),
         ("http://127.0.0.1/a.txt?hidden=1", {}, Invalid),
         ("http://u:hidden@127.0.0.1/a.txt", {}, Invalid),
+        ("http://u:hidden@127.0.0.1:x/a.txt", {}, Invalid),
+        ("http://u:hidden@/a.txt", {}, Invalid),
         ("http://[x/a.txt", {}, Invalid),
     ],
 )

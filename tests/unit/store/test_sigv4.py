@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quanheng.store import sigv4
-from quanheng.store.sigv4 import Credentials, credentials, is_storage, region, sign, signed_headers
+from quanheng.store.sigv4 import Credentials, credentials, is_storage, region, shown, sign, signed_headers
 
 #: AWS, "Signature Calculations for the Authorization Header": the keys and the day of its examples.
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -71,6 +71,7 @@ def test_as_botocore_signs(key: str, prefix: str, token: bool) -> None:
         ("http://127.0.0.1:9000", "http://127.0.0.1:9000/b/k", True),
         ("http://127.0.0.1:9000", "http://127.0.0.1:9001/b/k", False),
         ("http://127.0.0.1:9000", "http://127.0.0.1:9000@example.org/b/k", False),
+        ("http://u:no/port@127.0.0.1:9000", "http://127.0.0.1:9000/b/k", False),
     ],
 )
 def test_keys_go_to_the_endpoint_beside_them_alone(endpoint: str | None, url: str, is_one: bool) -> None:
@@ -91,6 +92,20 @@ def test_without_keys_nothing_is_signed() -> None:
 def test_keys_are_not_shown() -> None:
     found = credentials(FULL)
     assert found is not None and "hidden" not in repr(found) and "token='" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("https://h.test:9/a@b/c.txt", "https://h.test:9/a@b/c.txt"),
+        ("https://u:hidden@h.test:9/c.txt", "https://h.test:9/c.txt"),
+        ("https://h.test/c.txt?X-Amz-Signature=hidden#hidden", "https://h.test/c.txt"),
+        ("https://u:hidden@h.test:x/c.txt?hidden", "h.test:x/c.txt"),
+        ("https://u:hid/hidden@h.test/c.txt", "h.test/c.txt"),
+    ],
+)
+def test_secrets_of_an_address_are_not_shown(url: str, text: str) -> None:
+    assert shown(url) == text
 
 
 def test_the_region() -> None:

@@ -33,9 +33,9 @@ COMMON = (
 )
 
 
-def _common(folder: Path) -> str:
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}
-    command = [sys.executable, "-W", "error", "-c", COMMON]
+def _common(folder: Path | None, code: str = COMMON, **more: str) -> str:
+    environment = {**os.environ, **({"NUMBA_CACHE_DIR": str(folder)} if folder else {}), **more}
+    command = [sys.executable, "-W", "error", "-c", code]
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.strip()
 
 
@@ -52,6 +52,89 @@ def test_machine_code_is_made_once_loaded_without_numba_and_made_anew_when_damag
 def test_without_a_place_for_its_machine_code_a_kernel_still_works(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert _common(tmp_path / "file" / "folder") == "2 True"
+
+
+@pytest.mark.parametrize("whose", ["file", "folder"])
+@pytest.mark.parametrize("mode", [0o020, 0o002])
+def test_code_that_others_may_have_written_is_not_run(tmp_path: Path, whose: str, mode: int) -> None:
+    folder = tmp_path / "kept"
+    assert _common(folder) == "2 True" and folder.stat().st_mode & 0o777 == 0o700
+    (kept,) = folder.iterdir()
+    changed = kept if whose == "file" else folder
+    changed.chmod(changed.stat().st_mode | mode)
+    assert _common(folder) == "2 True"
+    # The file was made anew, and is ours again; a folder of others' is left alone.
+    assert _common(folder) == ("2 False" if whose == "file" else "2 True")
+
+
+def test_a_link_to_code_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    assert _common(folder) == "2 True"
+    (kept,) = folder.iterdir()
+    kept.symlink_to(kept.rename(tmp_path / "moved"))
+    assert _common(folder) == "2 True" and not kept.is_symlink()
+
+
+def test_only_root_and_this_user_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    def is_safe(owner: int, mode: int) -> bool:
+        return compiled._is_safe(os.stat_result((mode, 0, 0, 1, owner, 0, 0, 0, 0, 0)))
+
+    assert is_safe(0, 0o100644) and is_safe(1000, 0o040700)
+    assert not is_safe(1001, 0o100644) and not is_safe(1000, 0o100664) and not is_safe(0, 0o040777)
+
+
+def test_numba_that_is_told_not_to_compile_gives_no_kernels(tmp_path: Path) -> None:
+    assert _common(tmp_path, NUMBA_DISABLE_JIT="1") == "2 False"
+    assert not list(tmp_path.iterdir())
+    assert _common(tmp_path, NUMBA_DISABLE_JIT="0") == "2 True"
+
+
+def test_a_user_without_a_home_and_a_processor_without_features_have_kernels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", fails)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    path = tmp_path / "sums.py"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert compiled._folders(path) == [tmp_path]
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    assert compiled._folders(path) == [tmp_path / "__pycache__"]
+    path.write_text(SUM, "utf-8")
+    with_features = compiled._key(path)
+    monkeypatch.setattr(compiled._llvm(), "get_host_cpu_features", fails)
+    assert compiled._key(path) not in ("", with_features)
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        compiled._write(tmp_path / "kept" / "a.machine", {"total": ("symbol", b"code")})
+    assert not list((tmp_path / "kept").iterdir())
+
+
+def test_threads_that_ask_at_once_have_the_code_made_once(tmp_path: Path) -> None:
+    code = (
+        "import threading\n"
+        "from quanheng.text import compiled\n"
+        "made, real = [], compiled._compiled\n"
+        "compiled._compiled = lambda *given: made.append(1) or real(*given)\n"
+        "found, gate = [], threading.Barrier(4)\n"
+        "def ask():\n"
+        "    gate.wait()\n"
+        "    found.append(compiled.load('minhash_kernels'))\n"
+        "threads = [threading.Thread(target=ask) for _ in range(4)]\n"
+        "[one.start() for one in threads], [one.join() for one in threads]\n"
+        "print(len(made), len(found), len(set(map(id, found))))\n"
+    )
+    assert _common(tmp_path, code) == "1 4 1"
 
 
 def _module(folder: Path, source: str) -> Path:

@@ -118,7 +118,8 @@ def account(model: Corpus, sources: Sequence[Source] = ()) -> dict[str, Any]:
     """Return the whole account as plain data: units, funnel, totals, sources, regions, licences.
 
     Of a corpus before corpus/v3 only what it counted: no bytes or tokens by step, no edits or lists by source.
-    `risky` of `screened` is what the machine found, counted over all documents that it looked at: no estimate.
+    `risky` of `screened` is what the machine found, counted over all documents that it looked at, those included that
+    later steps dropped: no estimate.
     """
     told = isinstance(model, CorpusV3)
     return {

@@ -17,6 +17,8 @@ from quanheng.store.cache import CacheLike
 ASKING_VERSION = 1
 #: A service may turn down a text for what is in it. When it turns down so many and answers none, it is not the texts.
 ALL_REJECTED = 3
+#: What no service turns down for what it says. One that does turns down everything, whatever it answered before.
+HARMLESS = "你好"
 
 
 class Asks(Protocol):
@@ -63,8 +65,9 @@ def ask_all(
     """Return the answer to each question, in order; None where the service turned that one down.
 
     endpoint: its digest, part of the key of every answer. At most `client.concurrency` are under way at a time; equal
-    questions are asked once. Raises the first error that is about the endpoint and not about one text: what was
-    answered before stays kept, so that the same call later goes on from there.
+    questions are asked once. Raises the first error that is about the endpoint and not about one text: also that of a
+    service that turns down something HARMLESS right after a question, or ALL_REJECTED questions or more and all that
+    there are. What was answered before stays kept, so that the same call later goes on from there.
     """
     keys = {
         question: cache_key(
@@ -83,17 +86,15 @@ def ask_all(
         if isinstance(kept, str):
             found[question] = kept
     rejected: list[QuanhengError] = []
-    answered = len(found)
     for outcome in _outcomes([question for question in keys if question not in found], client, max_tokens):
         found[outcome.question] = outcome.answer
         if outcome.error is not None:
             rejected.append(outcome.error)
-        else:
-            answered += 1
-            if answers:
-                answers.set(keys[outcome.question], outcome.answer)
-        if len(rejected) >= ALL_REJECTED and not answered:
-            raise rejected[0]
+        elif answers:
+            answers.set(keys[outcome.question], outcome.answer)
+    # Of all together, so that it does not matter which came first.
+    if ALL_REJECTED <= len(rejected) == len(found):
+        raise rejected[0]
     return [found[question] for question in questions]
 
 
@@ -126,4 +127,5 @@ def _ask_one(client: Asks, question: str, max_tokens: int) -> _Outcome:
     except QuanhengError as error:
         if error.code != "endpoint_rejected":
             raise
+        client.ask(HARMLESS, max_tokens=max_tokens)
         return _Outcome(question, None, error)

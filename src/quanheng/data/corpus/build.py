@@ -3,7 +3,8 @@
 Memory is bounded by the batches in hand, never by the size of the corpus: what lies between segments is on disk, and a
 step that needs all documents works on sorted files. Every unit's result is kept under the digest of what it was made
 of: a killed build goes on where it was, and new files cost only themselves and the resolution. Rows between segments
-are let go as soon as what follows them is stored (`keep`); one that is asked for again is made again.
+are let go as soon as what follows them is stored (`keep`); one that is asked for again is made again, and where other
+documents come of it than were resolved, the build goes back to that segment.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 
 from quanheng.data.corpus.bottom_k import PER_REASON
 from quanheng.data.corpus.cards import card, croissant
-from quanheng.data.corpus.keep import Keep, Ledger, Release, Users, letting_go
+from quanheng.data.corpus.keep import Changed, Keep, Ledger, Release, Users, full, held, hold, letting_go, unsettled
 from quanheng.data.corpus.merge import Merge
 from quanheng.data.corpus.operator import CorpusStep
 from quanheng.data.corpus.parts import Part
@@ -25,7 +26,7 @@ from quanheng.data.corpus.resolution import Resolver, texts_key
 from quanheng.data.corpus.tally import Tally
 from quanheng.data.corpus.units import SourceInput, cut_file, place_units
 from quanheng.data.corpus.work import Map, Unit, UnitFile, UnitResult, open_assets, read_result, read_terms
-from quanheng.errors import Corrupt, Invalid, NotFound, QuanhengError, Unavailable
+from quanheng.errors import Corrupt, Invalid, NotFound, QuanhengError
 from quanheng.kinds.data import CorpusV3, Recipe, Shard
 from quanheng.kinds.drop_reasons import reason_name
 from quanheng.store import Layer, LocalObjects, cache_key, canonical_json
@@ -39,7 +40,7 @@ JSONL = "application/jsonl"
 ROWS_HEADER = b"quanheng corpus rows v1\n"
 #: A resolution counts in the progress as this share of the bytes of the sources.
 RESOLVE_SHARE = 0.25
-#: How often a unit is tried again whose rows another build has let go meanwhile.
+#: How often a unit is tried again whose rows another build has let go meanwhile, and a segment that came out otherwise.
 _TRIES = 8
 
 
@@ -91,7 +92,8 @@ def build(
     killed build go on.
 
     Raises Invalid "no_sources", "source_twice", "source_incomplete", what `plan` raises, or "empty_corpus" when
-    nothing was kept; Unavailable "disk_full", after which the same build goes on once there is room.
+    nothing was kept; Unavailable "disk_full", after which the same build goes on once there is room; Conflict
+    "rows_changed" when a step makes other documents each time.
     """
     given = dict(assets or {})
     _check(sources)
@@ -112,20 +114,10 @@ def build(
     except QuanhengError as error:
         if error.code != "disk_full":
             raise
-        raise _full(error) from error
+        raise full(error) from error
     ledger.add(layer.digest for layer in left)
     run.let_verdicts_go()
     return CorpusResult(model, left, ledger.peaks, ledger.now)
-
-
-def _full(error: QuanhengError) -> Unavailable:
-    """Return the error of a full disk with what can be done about a build."""
-    hint = (
-        "Free some space and build again: what is finished is not repeated. `quanheng corpus plan` foretells the disk "
-        "that a build takes, and --keep final takes the least.",
-        "请释放空间后重新构建，已完成的部分不会重复。quanheng corpus plan 可预估构建所需磁盘，--keep final 占用最少。",
-    )
-    return Unavailable(error.text.en, error.text.zh, hint=hint, code="disk_full")
 
 
 def _check(sources: Sequence[SourceInput]) -> None:
@@ -172,10 +164,11 @@ class _Run:
         self.resolver = Resolver(objects, cache, sources, self.placed, ledger)
         self.results: list[list[UnitResult]] = []
         self.verdicts: list[list[str | None]] = []
-        size = sum(unit.unit.size for unit in self.placed)
-        self.share = int(size * RESOLVE_SHARE)
-        self.done = 0
-        self.total = size * len(made.segments) + self.share * (len(made.segments) - 1)
+        self.outdated: list[list[str | None]] = []
+        self.size = sum(unit.unit.size for unit in self.placed)
+        self.share = int(self.size * RESOLVE_SHARE)
+        self.done = self.shown = 0
+        self.total = self.size * len(made.segments) + self.share * (len(made.segments) - 1)
         progress(0, self.total)
 
     def parts(self, file: UnitFile) -> list[Part]:
@@ -191,12 +184,21 @@ class _Run:
 
     def all_segments(self) -> list[list[UnitResult]]:
         """Return the results of every segment, each by unit; the rows of the last one are there."""
-        for number, segment in enumerate(self.made.segments):
-            self._segment(number)
-            if segment.corpus:
-                self.verdicts.append(self._resolve(number))
-        self._need(len(self.made.segments), range(len(self.placed)))
-        return self.results
+        for _ in range(_TRIES):
+            try:
+                for number in range(len(self.results), len(self.made.segments)):
+                    self._segment(number)
+                    if self.made.segments[number].corpus:
+                        self.verdicts.append(self._resolve(number))
+                self._need(len(self.made.segments), range(len(self.placed)))
+                return self.results
+            except Changed as changed:
+                # The segment is run again with all that follows, and finds in the cache what was made now.
+                first = changed.segment
+                self.outdated += self.verdicts[first:]
+                del self.results[first:], self.verdicts[first:]
+                self.done = first * (self.size + self.share)
+        raise unsettled()
 
     def _unit(self, number: int, at: int) -> Unit:
         """Return what a worker needs for a segment of a unit."""
@@ -240,7 +242,11 @@ class _Run:
 
     def _advance(self, size: int) -> None:
         self.done += size
-        self.progress(self.done, self.total)
+        self._tell()
+
+    def _tell(self) -> None:
+        self.shown = max(self.shown, self.done)
+        self.progress(self.shown, self.total)
 
     def _made(self, number: int, places: Sequence[int]) -> Iterator[UnitResult]:
         """Yield the results of a segment of these units, made now and kept; rows that they need are made again."""
@@ -258,6 +264,8 @@ class _Run:
                     result = read_result(self.objects, digest)
                     self.cache.set(unit.key(self.made), digest)
                     self.ledger.add([digest, *result.objects])
+                    last = number == len(self.made.segments) - 1
+                    hold(self.cache, (found for found in result.objects if last or found != result.rows))
                     left.pop(0)
                     yield result
                 return
@@ -277,27 +285,36 @@ class _Run:
         """See to it that what a segment of these units reads is there; what was let go is made again."""
         if number == 0:
             return
-        before, places = self.results[number - 1], list(places)
-        gone = [at for at in places if not self.objects.touch(before[at].rows)]
-        for at, result in zip(gone, self._made(number - 1, gone), strict=True):
-            before[at] = result
-            if number > 1 and (rows := self.results[number - 2][at].rows) != result.rows:
-                self._let_go(number - 2, rows, None)
+        places = list(places)
+        self._again(number - 1, [at for at in places if not self.objects.touch(self.results[number - 1][at].rows)])
         if number < len(self.made.segments):
             verdicts = self.verdicts[number - 1]
             if not all(self.objects.touch(found) for at in places if (found := verdicts[at])):
                 self.verdicts[number - 1] = self._resolve(number - 1)
 
+    def _again(self, number: int, places: Sequence[int]) -> None:
+        """Make the rows of a segment of these units once more; Changed when they are not those that were resolved."""
+        results, changed = self.results[number], False
+        for at, result in zip(places, self._made(number, places), strict=True):
+            if number and (rows := self.results[number - 1][at].rows) != result.rows:
+                self._let_go(number - 1, rows, None)
+            if number == len(self.made.segments) - 1:
+                results[at] = result  # nothing was resolved from it
+            changed = changed or result.rows != results[at].rows
+        if changed:
+            raise Changed(number)
+
     def _let_go(self, number: int, rows: str, final: UnitResult | None) -> None:
         """Let the rows of a unit after a segment go, for those after the next are stored."""
         can_go = self.letting[number]
-        if can_go is False or not self.objects.exists(rows):
+        if not self.objects.exists(rows):
             return
-        pinned = cache_key({"keep": "rows", "rows": rows})
-        if self.ledger.keep != "final":
+        if can_go is False or self.ledger.keep != "final":
             # Another build that shares the unit and keeps less must leave them, and so must collection.
-            self.cache.set(pinned, rows)
-        elif self.cache.get(pinned) is not None:
+            hold(self.cache, [rows])
+            if can_go is False:
+                return
+        elif held(self.cache, rows):
             return
         if can_go is None and final is not None:
             self.cache.set(texts_key(rows), final.rows)
@@ -305,8 +322,13 @@ class _Run:
 
     def let_verdicts_go(self) -> None:
         """Let the verdicts on all units go; what a next resolution needs of them is kept apart."""
-        found = dict.fromkeys(digest for verdicts in self.verdicts for digest in verdicts if digest)
-        self.ledger.let_go(list(found), "final", "stages")
+        every = (*self.outdated, *self.verdicts)
+        found = list(dict.fromkeys(digest for verdicts in every for digest in verdicts if digest))
+        if self.ledger.keep == "all":
+            hold(self.cache, found)
+        else:
+            found = [digest for digest in found if not held(self.cache, digest)]
+        self.ledger.let_go(found, "final", "stages")
 
     def _cached(self, key: str, number: int) -> UnitResult | None:
         """Return the cached result, unless something of it is gone that is not made again when it is asked for."""
@@ -318,7 +340,12 @@ class _Run:
         there = {found: self.objects.touch(found) for found in result.objects}
         if number < len(self.made.segments) - 1:
             there.pop(result.rows)
-        return result if all(there.values()) else None
+        if not all(there.values()):
+            return None
+        hold(self.cache, there)
+        if result.rows not in there:
+            self.cache.get(texts_key(result.rows))  # where their texts are stays known as long as the unit is used
+        return result
 
     def _resolve(self, number: int) -> list[str | None]:
         """Return the verdicts on each unit of the step that ends a segment."""
@@ -326,14 +353,11 @@ class _Run:
         assert ready is not None and isinstance(ready.operator, CorpusStep)  # noqa: S101 - so a segment ends
         base = self.done
 
-        def again(at: int) -> None:
-            [results[at]] = self._made(number, [at])
-
         def told(share: float) -> None:
             self.done = max(self.done, base + int(self.share * share))
-            self.progress(self.done, self.total)
+            self._tell()
 
-        found = self.resolver.resolve(ready.operator, results, again, told)
+        found = self.resolver.resolve(ready.operator, results, lambda at: self._again(number, [at]), told)
         if len(self.verdicts) > number:  # it was resolved before: the bar stands where it stood
             self.done = base
         return found

@@ -17,7 +17,7 @@ _STEPS = {
     "drop": ("剔除", "drop"),
     "mask": ("遮蔽个人信息", "mask personal data"),
     "deduplicate": ("去重", "deduplicate"),
-    "filter": ("关键词过滤", "filter by terms"),
+    "filter": ("关键词查找", "search for terms"),
 }
 #: Reasons that the name of a step says already.
 _SAID_BY_STEP = {"deduplicate": ("duplicate",), "filter": ("risk_terms",)}

@@ -13,6 +13,7 @@ from quanheng.data.corpus.markdown import cell, percent, table
 from quanheng.kinds.base import Rate
 from quanheng.kinds.data import Corpus, CorpusV2, CorpusV3, FunnelStep, FunnelStepV3, RecipeV1, Source, Step, TotalsV3
 from quanheng.kinds.drop_reasons import reason_name
+from quanheng.kinds.kind_words import said_zh
 from quanheng.store import Layer
 from quanheng.text.personal_data import LABELS
 
@@ -95,7 +96,10 @@ def _sources(corpus: Corpus, sources: Sequence[Source], at: int) -> list[str]:
     ]
     lines = [("## 来源", "## Sources")[at], "", *table(head, rows)]
     lines += [("许可原文：", "Licences as found:")[at], ""]
-    lines += [f"- {cell(source.title)}: {cell(source.licence.found) or '–'}" for source in sources]
+    lines += [
+        f"- {cell(source.title)}: {cell(source.licence.found if at else said_zh(source.licence.found)) or '–'}"
+        for source in sources
+    ]
     return [*lines, ""]
 
 
@@ -145,11 +149,11 @@ def _contents(corpus: Corpus, at: int) -> list[str]:
 
 def _filter(corpus: Corpus, at: int) -> list[str]:
     found = corpus.filtered
-    lines = [("## 关键词过滤", "## Filter by terms")[at], ""]
+    lines = [("## 关键词查找", "## Search for terms")[at], ""]
     if found.lexicon is None:
         return [*lines, ("未使用词表，没有文档经过过滤。", "No lexicon was used; no document was filtered.")[at], ""]
     zh = (
-        f"词表 {found.lexicon_terms:,} 词；{found.documents_filtered:,} / {found.documents:,} 篇经过过滤，"
+        f"词表 {found.lexicon_terms:,} 词；{found.documents_filtered:,} / {found.documents:,} 篇经过查找，"
         f"{found.documents_hit:,} 篇命中 {found.lexicon_hits:,} 处，其中 {found.documents_for_review:,} 篇待人工复核。"
         "命中的文档保留在语料中，逐篇列于 filter.jsonl。"
     )
@@ -191,8 +195,9 @@ def _duplicates(corpus: Corpus) -> tuple[str, str]:
         ran.add("deduplicate_exact")
     if "deduplicate_near" in ran:
         return (
-            "近似重复按估计的相似度去除，阈值以下的仍在其中",
-            "Near-duplicates were removed by an estimate of their likeness; those below the threshold are still here",
+            "近似重复以签名找出候选，再按准确的 Jaccard 相似度去除；阈值以下的仍在其中",
+            "Near-duplicates were found by signatures and removed by their exact Jaccard; those below the threshold "
+            "are still here",
         )
     if "deduplicate_exact" in ran:
         return (

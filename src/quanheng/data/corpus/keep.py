@@ -11,7 +11,8 @@
 a unit go as soon as those after the next segment are stored. Rows that a later resolution will ask for, and that cannot
 be had from the final rows, are kept whatever was asked (`letting_go`).
 
-What is kept never decides what a corpus is: an object that is gone is made again when it is needed.
+What is kept never decides what a corpus is: an object that is gone is made again when it is needed. What stays has an
+entry of its own in the cache, for collection sees no other (`hold`).
 """
 
 from __future__ import annotations
@@ -22,12 +23,58 @@ from typing import Literal, get_args
 
 from quanheng.data.corpus.operator import CorpusStep, Editor
 from quanheng.data.corpus.recipe import Plan
-from quanheng.store import LocalObjects
+from quanheng.errors import Conflict, QuanhengError, Unavailable
+from quanheng.store import LocalObjects, cache_key
+from quanheng.store.cache import CacheLike
 
 Keep = Literal["final", "stages", "all"]
 KEEPS: tuple[Keep, ...] = get_args(Keep)
 #: Lets objects go; they may be there a while longer.
 Release = Callable[[Sequence[str]], None]
+
+
+class Changed(Exception):
+    """Rows of a segment were made again, and hold other documents than those that were resolved."""
+
+    def __init__(self, segment: int) -> None:
+        super().__init__(segment)
+        self.segment = segment
+
+
+def unsettled() -> Conflict:
+    """Return the error of a build whose rows are others whenever they are made again."""
+    return Conflict(
+        "documents that were made again differ from before, time after time: a model or service that a step asks "
+        "answers otherwise each time",
+        "重新生成的文档一再与之前不一致：某个步骤调用的模型或服务每次给出的结果不同",
+        hint=(
+            "Build again with --keep stages: what is made then stays, and is not made another time.",
+            "请用 --keep stages 重新构建：生成的中间结果会保留，不必再次生成。",
+        ),
+        code="rows_changed",
+    )
+
+
+def full(error: QuanhengError) -> Unavailable:
+    """Return the error of a full disk with what can be done about a build."""
+    hint = (
+        "Free some space and build again: what is finished is not repeated. `quanheng corpus plan` foretells the disk "
+        "that a build takes, and --keep final takes the least.",
+        "请释放空间后重新构建，已完成的部分不会重复。quanheng corpus plan 可预估构建所需磁盘，--keep final 占用最少。",
+    )
+    return Unavailable(error.text.en, error.text.zh, hint=hint, code="disk_full")
+
+
+def held(cache: CacheLike, digest: str) -> bool:
+    """Return whether an object was held; if so it is as young as a new one."""
+    return cache.get(cache_key({"keep": "rows", "rows": digest})) is not None
+
+
+def hold(cache: CacheLike, digests: Iterable[str]) -> None:
+    """Give each of these objects an entry in the cache that names it, or make its entry young again."""
+    for digest in digests:
+        if not held(cache, digest):
+            cache.set(cache_key({"keep": "rows", "rows": digest}), digest)
 
 
 def letting_go(made: Plan) -> list[bool | None]:

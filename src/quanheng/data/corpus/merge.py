@@ -228,8 +228,6 @@ class Merge:
         self.tally.documents_for_review += 1
         self.tally.review.update(reasons)
         size = row_size(table, row)
-        if self.tally.content_review.reasons.intersection(reasons):
-            source.risky = source.risky.plus(size)
         for reason in reasons:
             add_size(source.reviewed, reason, size)
             self.samples.add("review", reason, source.digest, id, lambda: excerpt(table.column(TEXT)[row].as_py()))

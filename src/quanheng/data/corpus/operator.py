@@ -378,8 +378,8 @@ def make(name: str, params: Mapping[str, Any], assets: Mapping[str, Asset]) -> O
 
 
 def unknown(en: str, zh: str, name: str, known: Mapping[str, Any]) -> Invalid:
-    """Return the error for a word that nobody knows, naming the nearest that somebody does."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    """Return the error for a word that nobody knows, naming the nearest that somebody does, where one is near."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     every = ", ".join(known)
     return Invalid(
         f"there is no {en} {name[:80]!r}" + (f"; did you mean {near[0]!r}?" if near else ""),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from quanheng.data.corpus.arrow import to_arrow, to_numpy
 from quanheng.data.corpus.lines import excerpt
 from quanheng.data.corpus.operator import Batch, Edited, Editor, Operator, Tagger
 from quanheng.data.corpus.recipe import ReadyStep
@@ -15,10 +16,14 @@ from quanheng.data.corpus.token_counts import TOKENS, TokenCounter
 from quanheng.errors import Invalid, QuanhengError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 #: Columns of the engine's own; a tagger's begin with a letter.
 FILE, ROW, URL, TEXT, EDITS, LISTED = "_file", "_row", "url", "text", "_edits", "_listed"
+#: Whether content review found something; there from its first judge on.
+RISKY = "_risky"
 
 
 class Size(NamedTuple):
@@ -55,7 +60,10 @@ class Dropped(NamedTuple):
 
 @dataclass
 class Counted:
-    """What one step took in and left, what it dropped by reason, its edits by name, and what it listed for review."""
+    """What one step took in and left, what it dropped by reason, its edits by name, and what it listed for review.
+
+    risky: documents in which content review found something, counted at the first step that did, as they were there.
+    """
 
     before: Size = NOTHING
     after: Size = NOTHING
@@ -63,6 +71,7 @@ class Counted:
     edited: int = 0
     listed: int = 0
     dropped: dict[str, Size] = field(default_factory=dict)
+    risky: Size = NOTHING
 
     def add(self, before: Size, after: Size) -> None:
         """Count one batch."""
@@ -77,6 +86,7 @@ class Counted:
             "edited": self.edited,
             "listed": self.listed,
             "dropped": {reason: list(size) for reason, size in sorted(self.dropped.items())},
+            "risky": list(self.risky),
         }
 
 
@@ -100,6 +110,7 @@ class Runner:
     """Runs the steps of a segment over batches. `counts` by place of the step; `dropped` since the last `take_dropped`.
 
     names: titles of the unit's files, for messages. tokens: counts again what was edited, where tokens are counted.
+    judges: places of the conditions that ask what content review found.
     """
 
     steps: Sequence[ReadyStep]
@@ -107,6 +118,7 @@ class Runner:
     counts: dict[int, Counted] = field(default_factory=dict)
     dropped: list[Dropped] = field(default_factory=list)
     tokens: TokenCounter | None = None
+    judges: Collection[int] = ()
 
     def run(self, batch: Batch) -> Batch:
         """Return what is left of a batch."""
@@ -138,6 +150,8 @@ class Runner:
 
         assert ready.expression is not None  # noqa: S101 - asked by the caller
         holds = ready.expression.holds(batch)
+        if ready.place in self.judges:
+            batch = note_risky(batch, holds, counted)
         if not holds.any():
             return batch
         reason = ready.step.reason or ""
@@ -205,6 +219,21 @@ class Runner:
             ),
             code="operator_failed",
         )
+
+
+def note_risky(batch: Batch, holds: NDArray[np.bool_], counted: Counted) -> Batch:
+    """Return the batch with the documents of `holds` marked as risky; those that were not yet are counted."""
+    import numpy as np
+    import pyarrow as pa
+
+    known = batch.table.schema.names
+    before = to_numpy(batch.column(RISKY)) if RISKY in known else np.zeros(len(batch), bool)
+    found = holds & ~before
+    if found.any():
+        measured = [name for name in (TEXT, TOKENS) if name in known]
+        size = size_of(batch.table.select(measured).filter(to_arrow(found, pa.bool_())))
+        counted.risky = counted.risky.plus(size)
+    return batch.with_columns({RISKY: before | found}, ((RISKY, "bool"),))
 
 
 def note_edits(

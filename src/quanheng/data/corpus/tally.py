@@ -123,17 +123,15 @@ class Tally:
 
     def add_counts(self, source: SourceTally, counts: Mapping[str, Mapping[str, Any]]) -> None:
         """Add the counts of a unit of a source, by place of the step."""
-        review = self.content_review
         for name, counted in counts.items():
             place = int(name)
             self.steps.setdefault(place, StepTally()).add(counted)
             source.changed[place] += counted["edited"]
-            if place == review.place:
+            source.risky = source.risky.plus(Size(*counted["risky"]))
+            if place == self.content_review.place:
                 source.screened += counted["before"][0]
             for reason, size in counted["dropped"].items():
                 add_size(source.dropped_sizes, reason, Size(*size))
-                if place in review.judges:
-                    source.risky = source.risky.plus(Size(*size))
 
     def funnel(self, tokens: bool) -> tuple[FunnelStepV3, ...]:
         """Return the steps in the order they were taken; each begins where the one before ended."""

@@ -142,8 +142,8 @@ def train_perplexity(
         "trained_on_characters": sum(map(len, learned)),
         "held_out": len(held_out),
         "held_out_characters": sum(lengths),
-        "bits_per_character": estimate(tuple(value and value / PER_BIT for value in bits)),
-        "perplexity": estimate(tuple(value and 2.0 ** (value / PER_BIT) for value in bits), places=3),
+        "bits_per_character": estimate(tuple(None if value is None else value / PER_BIT for value in bits)),
+        "perplexity": estimate(tuple(None if value is None else 2.0 ** (value / PER_BIT) for value in bits), places=3),
         "parameters": {"seed": seed, "least": list(least)},
         "limits": _LIMITS,
     }

@@ -42,6 +42,7 @@ from quanheng.data.corpus.steps import (
     size_of_batch,
 )
 from quanheng.data.corpus.tables import BatchWriter, RowWriter, batches_of
+from quanheng.data.corpus.tally import ContentReview
 from quanheng.data.corpus.token_counts import TOKENIZER, TOKENS, TokenCounter, token_counter
 from quanheng.data.corpus.verdicts import apply_verdicts
 from quanheng.errors import Invalid, QuanhengError
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: A change of the reading of files or of the shape of a unit's results is a new version.
-VERSION = 3
+VERSION = 4
 BATCH_DOCUMENTS = 1024
 BATCH_CHARACTERS = 2_000_000
 DROPPED_COLUMNS = (
@@ -133,6 +134,7 @@ class Unit(Model):
             "unit": VERSION,
             "steps": [step.operator.id if step.operator else step.step.model_dump(mode="json") for step in ready],
             "places": [step.place for step in ready],
+            "judges": sorted(ContentReview.of(made).judges & {step.place for step in ready}),
             "last": [list(made.labels), sorted(made.types)] if self.segment == len(made.segments) - 1 else [],
         }
         if TOKENIZER in self.assets:
@@ -227,7 +229,8 @@ class _Worker:
         self.objects = objects
         self.segment: Segment = made.segments[unit.segment]
         self.is_last = unit.segment == len(made.segments) - 1
-        self.runner = Runner(self.segment.steps, [file.title for file in unit.files], tokens=unit.tokens)
+        names, judges = [file.title for file in unit.files], ContentReview.of(made).judges
+        self.runner = Runner(self.segment.steps, names, tokens=unit.tokens, judges=judges)
         self.read = NOTHING
         self.encodings: dict[str, int] = {}
         self.repaired = Counter[str]()

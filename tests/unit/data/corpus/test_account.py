@@ -24,6 +24,7 @@ from quanheng.data.corpus import (
     run_here,
 )
 from quanheng.data.corpus import units as units_module
+from quanheng.data.corpus import work as work_module
 from quanheng.data.corpus.account import account, by_licence, by_region
 from quanheng.data.corpus.bottom_k import BottomK
 from quanheng.data.corpus.cards import card
@@ -180,7 +181,70 @@ def test_risky_of_screened_is_a_count_of_what_content_review_found(counted: Any)
     first, second = result.model.per_source
     assert result.model.risk_reasons == ("risk_terms", "risky")
     assert (first.screened, first.risky.documents) == (8, 3)  # one dropped, two listed
-    assert (second.screened, second.risky.documents) == (3, 1)  # the copy of a listed one was dropped as a copy
+    assert (second.screened, second.risky.documents) == (3, 2)  # a listed one was dropped as a copy later
+
+
+#: A reason that content review shares with a condition of another kind; two judges; steps that edit and drop between.
+SHARED_REASON = parse_recipe(
+    """
+name = "shared"
+title = { en = "Shared", zh = "同因" }
+[[steps]]
+use = "length"
+[[steps]]
+review = "characters < 7"
+reason = "risk_terms"
+[[steps]]
+use = "lexicon"
+[[steps]]
+review = "hit_terms >= 1"
+reason = "risk_terms"
+[[steps]]
+use = "personal_data"
+[[steps]]
+use = "deduplicate_exact"
+[[steps]]
+drop = "hit_terms >= 2"
+reason = "risky"
+[[steps]]
+review = "hit_terms >= 1"
+reason = "again"
+[[steps]]
+drop = "characters >= 7"
+reason = "too_long"
+"""
+)
+
+
+def test_a_risky_document_is_counted_once_where_it_is_found_whatever_becomes_of_it(
+    make_source: MakeSource, objects: LocalObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["又见诈骗", "短", "反复的诈骗", *LINES, *LINES]
+    source = make_source({f"{n}.txt": text.encode() for n, text in enumerate(texts)})
+    given = assets(tmp_path, objects, tokens=True)
+
+    def built() -> Any:
+        cache = MemoryCache()
+        for _ in range(2):  # the second time out of the cache
+            result = build([source], SHARED_REASON, objects, cache, lambda done, total: None, run_here, given)
+        return result
+
+    result = built()
+    [share] = result.model.per_source
+    risky = [text for text in texts if "诈骗" in text]
+    assert len(risky) == 8 and share.screened == len(texts)
+    assert share.risky.model_dump() == {
+        "documents": len(risky),
+        "characters": sum(map(len, risky)),
+        "bytes": sum(len(text.encode()) for text in risky),
+        "tokens": tokens_of(risky),
+    }
+    assert share.dropped["duplicate"] >= 5 and share.dropped["too_long"] >= 3
+    # Units of one file and batches of one document, many of them without anything risky.
+    monkeypatch.setattr(units_module, "UNIT_FILES", 3)
+    monkeypatch.setattr(work_module, "BATCH_DOCUMENTS", 1)
+    [other] = built().model.per_source
+    assert other == share
 
 
 def test_without_a_tokenizer_there_are_no_tokens(

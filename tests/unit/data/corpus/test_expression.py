@@ -104,6 +104,13 @@ def test_what_is_no_condition_is_refused(text: str, code: str) -> None:
         assert "'share'" in caught.value.text.en
 
 
+def test_nothing_is_guessed_where_no_column_is_near() -> None:
+    with pytest.raises(Invalid) as caught:
+        Expression("zzz > 1", TYPES)
+    assert "did you mean" not in caught.value.text.en and "是否想写" not in caught.value.text.zh
+    assert caught.value.hint and "share" in caught.value.hint.en
+
+
 @given(text=st.text(max_size=40))
 def test_any_text_is_judged_or_refused(text: str) -> None:
     try:

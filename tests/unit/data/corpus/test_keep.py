@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from quanheng.data.corpus import units as units_module
 from quanheng.data.corpus.keep import KEEPS, Keep, letting_go
 from quanheng.data.corpus.operator import operators
 from quanheng.data.corpus.recipe import plan
+from quanheng.data.corpus.resolution import texts_key
+from quanheng.data.corpus.work import UnitResult
 from quanheng.errors import NotFound
 from quanheng.kinds.data import Recipe
-from quanheng.store import JSON, LocalObjects, MemoryCache
+from quanheng.store import JSON, Cache, LocalObjects, MemoryCache
 
 WEB = shipped_recipe("web-zh")
 #: Every corpus step; the passages go before the near-duplicates, whose texts are then those of the corpus.
@@ -137,6 +140,39 @@ def copy_of(sources: list[SourceInput], objects: LocalObjects, root: Path) -> Lo
             with objects.open(layer.digest) as stream:
                 own.put_stream(stream)
     return own
+
+
+@pytest.mark.parametrize("keep", KEEPS)
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_what_stays_of_a_unit_is_named_in_the_cache_as_long_as_the_unit_is_used(
+    recipe: Recipe, keep: Keep, sources: list[SourceInput], objects: LocalObjects, tmp_path: Path
+) -> None:
+    """Collection sees entries alone. Texts of rows that were let go are told by an entry too."""
+    cache = Cache(tmp_path / "cache", objects)
+    made_by(sources[:1], objects, cache, recipe, keep=keep)
+    named, stays, texts = entries_of(cache)
+    assert stays and texts and stays <= named
+    for path in cache.root.glob("??/*"):
+        os.utime(path, (0, 0))
+    made_by(sources, objects, cache, recipe, keep="final")
+    assert cache.evict(1, 2) > 0
+    named, _, later = entries_of(cache)
+    assert stays <= named and texts <= later
+
+
+def entries_of(cache: Cache) -> tuple[set[str], set[str], set[str]]:
+    """Return the objects that entries name, those of them that units left, and the rows whose texts are told."""
+    objects = cache.objects
+    named = {path.read_text("ascii").strip() for path in cache.root.glob("??/*")}
+    stays, texts = set[str](), set[str]()
+    for digest in named:
+        with objects.open(digest) as stream:
+            said = stream.read()
+        if b'"broken_rows"' in said:
+            result = UnitResult.model_validate_json(said)
+            stays |= {found for found in result.objects if objects.exists(found)}
+            texts |= {result.rows} if cache.get(texts_key(result.rows)) else set()
+    return named, stays, texts
 
 
 @pytest.mark.parametrize("keep", KEEPS)

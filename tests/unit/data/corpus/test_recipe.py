@@ -99,7 +99,7 @@ def test_an_operator_is_its_parameters_and_assets() -> None:
         (HEAD + LENGTH + '[[steps]]\ndrop = "characters < 2"\n', "bad_recipe", "reason"),
         (HEAD + LENGTH + '[[steps]]\ndrop = "ok"\nreview = "ok"\nreason = "a"\n', "bad_recipe", "one of"),
         (HEAD + LENGTH + '[[steps]]\ndrop = "characters <"\nreason = "a"\n', "bad_expression", "characters <"),
-        ('labels = ["scripts"]\n' + HEAD + LENGTH, "unknown_word", "characters"),
+        ('labels = ["scripts"]\n' + HEAD + LENGTH, "unknown_word", "scripts"),
         (HEAD + LENGTH * 201, "bad_recipe", "200"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,9 +73,9 @@ class Kept:
     def __init__(self, order: Order, scratch: Path) -> None:
         self.order = order
         shape = (max(order.total, 1),)
-        self.of = _mapped(scratch / "kept_of", np.uint32, shape)
+        self.of = mapped(scratch / "kept_of", np.uint32, shape)
         self.of[:] = STAYS
-        self.measure = _mapped(scratch / "kept_measure", np.float64, shape)
+        self.measure = mapped(scratch / "kept_measure", np.float64, shape)
 
     def take(self, known: Known) -> int:
         """Set what an earlier resolution found on the first documents; return how many they are."""
@@ -115,11 +116,11 @@ class Kept:
             ]
 
 
-def _mapped(path: Path, kind: Any, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
+def mapped(path: Path, kind: Any, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
     """Return a mapped file whose blocks are there already: a disk that fills up under a mapping ends the process."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.posix_fallocate(handle, 0, shape[0] * np.dtype(kind).itemsize)
+        os.posix_fallocate(handle, 0, prod(shape) * np.dtype(kind).itemsize)
     finally:
         os.close(handle)
     return np.memmap(path, kind, "r+", shape=shape)

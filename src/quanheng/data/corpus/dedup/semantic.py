@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quanheng.data.corpus.dedup.order import Kept, Order
+from quanheng.data.corpus.dedup.order import Kept, Order, mapped
 from quanheng.data.corpus.dedup.semantic_clusters import (
     MOST_SAMPLE,
     SAMPLE_EACH,
@@ -124,15 +124,15 @@ def _by_cluster(
 ) -> tuple[NDArray[np.float16], NDArray[np.uint32], NDArray[np.int64]]:
     """Return vectors and document numbers, mapped from disk, by cluster and in order there; and where each ends."""
     width = centres.shape[1]
-    own = np.memmap(scratch / "clusters", np.int32, "w+", shape=(order.total,))
+    own = mapped(scratch / "clusters", np.int32, (order.total,))
     for done, unit in enumerate(order.units.tolist(), start=1):
         if sketches[unit].rows:
             own[order.numbers(unit)] = nearest(_rows(sketches[unit], name, width), centres)
         progress(done, 2 * len(order.units))
     ends = np.cumsum(np.bincount(own, minlength=len(centres)))
     free = ends - np.bincount(own, minlength=len(centres))
-    vectors = np.memmap(scratch / "vectors", np.float16, "w+", shape=(order.total, width))
-    numbers = np.memmap(scratch / "numbers", np.uint32, "w+", shape=(order.total,))
+    vectors = mapped(scratch / "vectors", np.float16, (order.total, width))
+    numbers = mapped(scratch / "numbers", np.uint32, (order.total,))
     for unit in order.units.tolist():
         at = order.numbers(unit)
         mine = np.asarray(own[at])

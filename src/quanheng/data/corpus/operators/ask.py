@@ -99,10 +99,12 @@ class EducationalValue(Asker):
     """Says how much can be learnt from a text, by asking a model with a rubric."""
 
     name = "educational_value"
+    version = 2
     help = Say(
         en="A score of 0 to 5 for what can be learnt from the beginning of a text, asked of the model behind an "
-        "endpoint; -1 where its answer is no score",
-        zh="请端点上的模型为文本开头的教育价值打 0 到 5 分；回答无法读作分数时为 -1",
+        "endpoint; -1 where its answer is no score. Sends texts as they are at this step: place it after personal_data",
+        zh="请端点上的模型为文本开头的教育价值打 0 到 5 分；回答无法读作分数时为 -1。"
+        "发出的是这一步时的原文，请放在 personal_data 之后",
     )
     gives: ClassVar[Gives] = (("educational_value", "int64"),)
     assets = ("scorer",)
@@ -146,10 +148,12 @@ class Guard(Asker):
     """Says what a guard model thinks of a text. Its verdict is for people to look at: it drops nothing."""
 
     name = "guard"
+    version = 2
     help = Say(
         en="The verdict of a guard model behind an endpoint: 1 unsafe, 0 safe, -1 no readable answer; and the risks "
-        "that it names; for review",
-        zh="请端点上的安全护栏模型判定文本：1 为有风险，0 为无风险，-1 为回答无法识别；并给出风险类别；供复核",
+        "that it names; for review. Sends texts as they are at this step: place it after personal_data",
+        zh="请端点上的安全护栏模型判定文本：1 为有风险，0 为无风险，-1 为回答无法识别；并给出风险类别；供复核。"
+        "发出的是这一步时的原文，请放在 personal_data 之后",
     )
     gives: ClassVar[Gives] = (("guard_unsafe", "int64"), ("guard_risks", "strings"))
     assets = ("guard",)

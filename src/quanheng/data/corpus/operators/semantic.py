@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from quanheng.data.corpus.asking import ALL_REJECTED
+from quanheng.data.corpus.asking import ALL_REJECTED, HARMLESS
 from quanheng.data.corpus.operator import Batch, CorpusStep, Gives, Params, Sketch, Texts, Verdict, operator
 from quanheng.errors import QuanhengError
 from quanheng.kinds.base import DecimalText, Say
@@ -71,11 +71,14 @@ class DeduplicateSemantic(CorpusStep):
     """
 
     name = "deduplicate_semantic"
+    version = 2
     reason = "semantic_duplicate"
     help = Say(
         en="Drop documents that mean the same as one that stays: cosine of their vectors, compared within clusters. "
-        "The embedder is an endpoint or a folder of static vectors.",
-        zh="去除与已保留文档语义相同的文档：在聚类内比较向量的余弦相似度。嵌入模型可以是端点，也可以是静态向量文件夹。",
+        "The embedder is an endpoint or a folder of static vectors. An endpoint is sent the texts as they are at this "
+        "step: place it after personal_data.",
+        zh="去除与已保留文档语义相同的文档：在聚类内比较向量的余弦相似度。嵌入模型可以是端点，也可以是静态向量文件夹。"
+        "发往端点的是这一步时的原文，请放在 personal_data 之后。",
     )
     assets = (ROLE,)
     sketch_columns: Gives = (("vector", "float16[*]"),)
@@ -205,7 +208,8 @@ class _Asking:
     def _asked(self, texts: Sequence[str], *, answered: bool) -> Iterator[tuple[str, NDArray[np.float16]]]:
         """Yield texts with their vectors at length 1, as they come; without those that the service turned down.
 
-        answered: whether it has ever answered; a service that turns down all it is asked is no embedder.
+        answered: whether it has ever answered; a service that turns down ALL_REJECTED texts or more and all that there
+        are is no embedder.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -228,19 +232,20 @@ class _Asking:
             for found, errors in pool.map(lambda group: _group(client, group), groups):
                 answered = answered or bool(found)
                 rejected += errors
-                # A service may turn down a text for what is in it; when it turns down all, it is not the texts.
-                if len(rejected) >= ALL_REJECTED and not answered:
-                    pool.shutdown(cancel_futures=True)
-                    raise rejected[0]
                 yield from found
-        if rejected and not answered:
-            raise rejected[0]
+            if rejected and not answered:
+                if len(rejected) >= ALL_REJECTED:
+                    raise rejected[0]
+                self._width = client.embed([HARMLESS]).shape[1]
 
 
 def _group(
     client: EmbeddingClient, texts: Sequence[str]
 ) -> tuple[list[tuple[str, NDArray[np.float16]]], list[QuanhengError]]:
-    """Return the texts of one request with their vectors; where it was turned down, each is asked about alone."""
+    """Return the texts of one request with their vectors; where it was turned down, each is asked about alone.
+
+    Raises the error of a service that turns down something HARMLESS too.
+    """
     from quanheng.data.corpus.dedup.semantic_clusters import normalised
 
     try:
@@ -248,6 +253,7 @@ def _group(
     except QuanhengError as error:
         if error.code != "endpoint_rejected":
             raise
+        client.embed([HARMLESS])
         if len(texts) == 1:
             return [], [error]
     found, errors = [], []
@@ -255,6 +261,4 @@ def _group(
         one, problem = _group(client, [text])
         found += one
         errors += problem
-        if len(errors) >= ALL_REJECTED and not found:
-            break
     return found, errors
