@@ -17,7 +17,7 @@ from http.client import HTTPException, IncompleteRead
 from urllib.parse import SplitResult, quote, unquote, unquote_plus, urlencode, urlsplit
 from xml.etree import ElementTree
 
-from quanheng.errors import Invalid, NotFound, Unavailable
+from quanheng.errors import Forbidden, Invalid, NotFound, Unavailable
 from quanheng.store import external, sigv4
 from quanheng.store._names import name_problem
 from quanheng.store.canonical import canonical_json
@@ -90,8 +90,26 @@ def find_remote(address: str, allowed_hosts: Collection[str], environment: Mappi
     "nothing_there", Unavailable when the server does not answer.
     """
     if address.startswith(STORAGE):
-        return _Bucket.of(address, environment).listing(allowed_hosts)
+        try:
+            return _Bucket.of(address, environment).listing(allowed_hosts)
+        except Forbidden as error:
+            if sigv4.endpoint(environment) is None and error.code == "host_not_allowed":
+                raise _no_endpoint(error) from error
+            raise
     return Listing((_plain(address, allowed_hosts),), ())
+
+
+def _no_endpoint(error: Forbidden) -> Forbidden:
+    """Return the error with the likelier cause: that nobody said where the storage is."""
+    return Forbidden(
+        f"AWS_ENDPOINT_URL is not set, so the address means storage of AWS itself: {error.text.en}",
+        f"未设置 AWS_ENDPOINT_URL，因此该地址指向 AWS 自身的存储：{error.text.zh}",
+        hint=(
+            "Set AWS_ENDPOINT_URL to the address of your storage, and name its host in the setting allowed_hosts.",
+            "请将 AWS_ENDPOINT_URL 设为所用存储的服务地址，并将其主机加入设置 allowed_hosts。",
+        ),
+        code="host_not_allowed",
+    )
 
 
 def _plain(address: str, allowed_hosts: Collection[str]) -> Remote:

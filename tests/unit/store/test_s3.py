@@ -246,3 +246,14 @@ def test_wrong_addresses(answers: Any, address: str, environment: dict[str, str]
 def test_addresses_and_paths() -> None:
     assert all(map(is_address, ("s3://b", "oss://b/c", "obs://b", "https://h/a.txt", "http://h/a.txt")))
     assert not any(map(is_address, ("s3:/b", "a/b", "C://x", "file:///etc/passwd", "upload:1")))
+
+
+def test_without_an_endpoint_the_likelier_cause_is_told() -> None:
+    with pytest.raises(Forbidden) as caught:
+        find_remote("s3://bucket/prefix", (), {})
+    assert (
+        "AWS_ENDPOINT_URL" in caught.value.text.zh and caught.value.hint and "AWS_ENDPOINT_URL" in caught.value.hint.en
+    )
+    with pytest.raises(Forbidden) as caught:
+        find_remote("s3://bucket/prefix", (), {"AWS_ENDPOINT_URL": "http://storage.example"})
+    assert "AWS_ENDPOINT_URL" not in caught.value.text.en and "storage.example" in caught.value.text.en
