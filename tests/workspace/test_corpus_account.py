@@ -103,8 +103,10 @@ def test_samples_that_the_build_kept(built: Any) -> None:
     assert ranks == [1, 2] and [row["rank"] for row in more["rows"]] == [3]
     layer = list(built.load("corpus:c").rows("samples.jsonl"))
     assert {row["id"] for row in layer} == {row["id"] for row in (*found["rows"], *more["rows"])}
-    none = built.corpus.samples(corpus="corpus:c", decision="edit", reason="mobile")
-    assert none["population"] == 0 and none["rows"] == []
+    for reason in ({}, {"reason": "mobile"}):
+        with pytest.raises(QuanhengError) as caught:
+            built.corpus.samples(corpus="corpus:c", decision="drop", **reason)
+        assert caught.value.code == "no_such_reason" and "too_short" in caught.value.hint.zh
 
 
 def test_the_number_of_samples_is_bounded(built: Any) -> None:

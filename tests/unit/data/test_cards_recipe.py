@@ -91,8 +91,8 @@ def corpus(*ran: str) -> tuple[CorpusV2, list[Source]]:
         (("deduplicate_exact",), "仅去除完全相同的文本", "near-duplicates are still here"),
         (
             ("deduplicate_exact", "deduplicate_near"),
-            "近似重复按估计的相似度去除",
-            "removed by an estimate of their likeness",
+            "近似重复以签名找出候选",
+            "removed by their exact Jaccard",
         ),
     ],
 )
