@@ -23,12 +23,13 @@ $(VENV)/dev.ok: pyproject.toml constraints.txt
 demo: $(VENV)/demo.ok
 	$(BIN)/quanheng demo $(if $(SOURCE),--source '$(SOURCE)') --to $(DEMO) $(SERVE)
 
-# The promises at full counts have a target of their own; `pytest` alone runs everything, with those at a tenth.
+# The promises at full counts, and the walk over every page, have a target of their own; `pytest` alone runs everything.
+WALK = tests/faces/browser/test_every_page.py
 test: $(VENV)/dev.ok
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore=tests/promises
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore=tests/promises --ignore=$(WALK)
 
 promises: $(VENV)/dev.ok
-	QUANHENG_PROMISES=full $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/promises
+	QUANHENG_PROMISES=full $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/promises $(WALK)
 
 check: $(VENV)/dev.ok
 	$(BIN)/ruff format --check src tests bench
