@@ -26,7 +26,7 @@ _HEAD = (
     f"{WANTED} different ones a reason, drawn by seed, kind by kind in turn, else all there are; nothing near a "
     "threshold that is not dropped. They were shuffled, mixed with kept ones (1 of 6), and read without reason or "
     "kind (which most texts show): all of a text of up to 340 characters, else its first 260 and last 80. One reader, "
-    "a language model (Claude), which knew the rules, as models of its kind had written them; no person, and no "
+    "a language model, which knew the rules, as models of its kind had written them; no person, and no "
     "second reader. The criterion was written down before:",
     "",
     f"> {CRITERION}",
