@@ -94,16 +94,9 @@ def remove_layers(workspace: Workspace, digests: list[str], *, actor_id: str | N
                 f"UPDATE qh_core_layer SET doomed_at = %s WHERE digest IN ({_marks(part)}) AND {_UNUSED}{spared}",
                 [clock.now(), *part, *values],
             )
-            cur.execute(
-                f"SELECT digest FROM qh_core_layer WHERE doomed_at IS NOT NULL AND digest IN ({_marks(part)})", part
-            )
-            return [row[0] for row in cur.fetchall()]
+            return _marked(cur, part)
 
-    doomed: list[str] = []
-    for part in _batches(sorted(set(digests)), MARK_ROWS):
-        doomed += write(lambda part=part: doom(part))  # type: ignore[misc]
-    layers, size = _remove_all(workspace, doomed, None, lambda done, total: None)
-    return Collected(layers, size)
+    return _remove_doomed(workspace, digests, doom)
 
 
 def release(workspace: Workspace, digests: list[str]) -> Collected:
@@ -122,11 +115,21 @@ def release(workspace: Workspace, digests: list[str]) -> Collected:
             if not fresh:
                 return []
             # Read again: where somebody was quicker the row is theirs, and not doomed.
-            cur.execute(
-                f"SELECT digest FROM qh_core_layer WHERE doomed_at IS NOT NULL AND digest IN ({_marks(fresh)})", fresh
-            )
-            return [row[0] for row in cur.fetchall()]
+            return _marked(cur, fresh)
 
+    return _remove_doomed(workspace, digests, doom)
+
+
+def _marked(cur: Any, digests: list[str]) -> list[str]:
+    """Return which of these objects are doomed."""
+    cur.execute(
+        f"SELECT digest FROM qh_core_layer WHERE doomed_at IS NOT NULL AND digest IN ({_marks(digests)})", digests
+    )
+    return [row[0] for row in cur.fetchall()]
+
+
+def _remove_doomed(workspace: Workspace, digests: list[str], doom: Callable[[list[str]], list[str]]) -> Collected:
+    """Return what was removed: of each batch, what `doom` marked in a transaction of its own."""
     doomed: list[str] = []
     for part in _batches(sorted(set(digests)), MARK_ROWS):
         doomed += write(lambda part=part: doom(part))  # type: ignore[misc]

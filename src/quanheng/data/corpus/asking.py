@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple, Protocol
 
+from pydantic import Field
+
+from quanheng.data.corpus.operator import Params
 from quanheng.endpoints.chat import Reply
 from quanheng.errors import QuanhengError
 from quanheng.store import JSON, LocalObjects, cache_key, canonical_json, sha256_digest
@@ -19,6 +22,22 @@ ASKING_VERSION = 1
 ALL_REJECTED = 3
 #: What no service turns down for what it says. One that does turns down everything, whatever it answered before.
 HARMLESS = "你好"
+
+
+class EndpointParams(Params):
+    """How an operator asks an endpoint; none of it changes an answer.
+
+    concurrency: questions under way at once, in each process of the build. attempts: tries where the service is away,
+    busy or limits the rate. answer_s: seconds to wait for an answer.
+    """
+
+    concurrency: int = Field(default=4, ge=1, le=256)
+    attempts: int = Field(default=5, ge=1, le=20)
+    answer_s: int = Field(default=120, ge=1, le=3600)
+
+
+#: The parameters of `EndpointParams`: no part of an operator's identity.
+HOW = frozenset(EndpointParams.model_fields)
 
 
 class Asks(Protocol):

@@ -174,7 +174,8 @@ class Asset:
 class Operator:
     """What every operator has. A subclass sets the class variables and is registered with `@operator`.
 
-    `assets`: names of the assets it may read, such as ("lexicon",); `needs`: those it cannot do without.
+    `assets`: names of the assets it may read, such as ("lexicon",); `needs`: those it cannot do without. `aside`:
+    parameters that say how the work is done and never what comes of it: no part of its identity.
     """
 
     name: ClassVar[str]
@@ -182,6 +183,7 @@ class Operator:
     help: ClassVar[Say]
     Params: ClassVar[type[Params]] = Params
     assets: ClassVar[tuple[str, ...]] = ()
+    aside: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, params: Any, assets: Mapping[str, Asset]) -> None:
         self.params = params
@@ -194,9 +196,9 @@ class Operator:
 
     @property
     def id(self) -> str:
-        """Return name/version:digest of parameters and assets."""
+        """Return name/version:digest of parameters, without those that are `aside`, and assets."""
         said = {
-            "params": self.params.model_dump(mode="json"),
+            "params": self.params.model_dump(mode="json", exclude=set(self.aside)),
             "assets": {name: asset.digest for name, asset in sorted(self.given.items())},
         }
         return f"{self.name}/{self.version}:{sha256_digest(canonical_json(said))[7:23]}"

@@ -373,26 +373,22 @@ def _model(
 
 def _step(last: FunnelStep, left: Totals) -> FunnelStep:
     """Return the step of the funnel that takes down."""
-    if isinstance(last, FunnelStepV3) and isinstance(left, TotalsV3):
-        return FunnelStepV3(
-            step="drop",
-            reason=REASON,
-            documents_before=last.documents_after,
-            documents_after=left.documents,
-            characters_before=last.characters_after,
-            characters_after=left.characters,
-            bytes_before=last.bytes_after,
-            bytes_after=left.bytes,
-            tokens_before=last.tokens_after,
-            tokens_after=left.tokens,
-        )
-    return FunnelStep(
+    step = FunnelStep(
         step="drop",
         reason=REASON,
         documents_before=last.documents_after,
         documents_after=left.documents,
         characters_before=last.characters_after,
         characters_after=left.characters,
+    )
+    if not (isinstance(last, FunnelStepV3) and isinstance(left, TotalsV3)):
+        return step
+    return FunnelStepV3(
+        **step.model_dump(),
+        bytes_before=last.bytes_after,
+        bytes_after=left.bytes,
+        tokens_before=last.tokens_after,
+        tokens_after=left.tokens,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -44,7 +45,7 @@ class StaticModel:
                 if sum(archive.getinfo(name).file_size for name in MEMBERS) > MOST_BYTES:
                     raise _bad("it is larger than 2 GiB", "大于 2 GiB")
                 tensors, tokens = read_tensors(archive.read(TENSORS)), archive.read(TOKENIZER)
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, RuntimeError) as error:
             raise _bad("it is no zip that can be read", "不是可读取的 ZIP") from error
         found = [tensors[name] for name in _VECTORS if name in tensors]
         if not found or found[0].ndim != 2 or not 1 <= found[0].shape[1] <= MOST_WIDTH:

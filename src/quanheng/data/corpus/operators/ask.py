@@ -13,8 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from quanheng.data.corpus.answers import Guarded, GuardForm, read_guard, read_score
-from quanheng.data.corpus.asking import ask_all
-from quanheng.data.corpus.operator import Asset, Batch, Column, Gives, Params, Tagger, operator, unknown
+from quanheng.data.corpus.asking import HOW, EndpointParams, ask_all
+from quanheng.data.corpus.operator import Asset, Batch, Column, Gives, Tagger, operator, unknown
 from quanheng.data.corpus.rubric import EDUCATIONAL, RUBRICS, question_of
 from quanheng.endpoints.asset import endpoint_bytes, open_client, read_endpoint
 from quanheng.endpoints.chat import ChatClient
@@ -23,7 +23,7 @@ from quanheng.errors import Invalid
 from quanheng.kinds.base import Say
 from quanheng.kinds.models import Endpoint
 from quanheng.kinds.risks import CLASSES, RISKS
-from quanheng.store import canonical_json, sha256_digest
+from quanheng.store import sha256_digest
 
 #: What stands where no answer could be read, or the service turned the text down.
 UNREAD = -1
@@ -31,41 +31,22 @@ Prompt = Annotated[str, StringConstraints(min_length=10, max_length=20_000, patt
 Word = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"\S")]
 
 
-class AskingParams(Params):
-    """How a text is asked about. Of these, `concurrency`, `attempts` and `answer_s` change no answer.
+class AskingParams(EndpointParams):
+    """How a text is asked about. max_tokens: of the answer."""
 
-    concurrency: questions under way at once, in each process of the build. attempts: tries where the service is away,
-    busy or limits the rate. answer_s: seconds to wait for an answer. max_tokens: of the answer.
-    """
-
-    concurrency: int = Field(default=4, ge=1, le=256)
-    attempts: int = Field(default=5, ge=1, le=20)
-    answer_s: int = Field(default=120, ge=1, le=3600)
     max_tokens: int = Field(default=32, ge=1, le=8192)
-
-
-#: No part of an operator's identity: with another value the same answers are found again.
-_HOW = {"concurrency", "attempts", "answer_s"}
 
 
 class Asker(Tagger):
     """Asks the endpoint that is its asset. `role`: of that asset."""
 
     role: ClassVar[str]
+    aside = HOW
 
     @cached_property
     def _endpoint(self) -> Endpoint:
         with self.given[self.role].open() as stream:
             return read_endpoint(stream.read())
-
-    @property
-    def id(self) -> str:
-        """Return name/version:digest of the parameters that change answers, and of the endpoint."""
-        said = {
-            "params": self.params.model_dump(mode="json", exclude=_HOW),
-            "assets": {name: asset.digest for name, asset in sorted(self.given.items())},
-        }
-        return f"{self.name}/{self.version}:{sha256_digest(canonical_json(said))[7:23]}"
 
     def ask(self, questions: Sequence[str]) -> list[str | None]:
         """Return the answers, None where the service turned a text down; see `asking.ask_all`."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from quanheng.data.corpus.asking import ALL_REJECTED, HARMLESS
-from quanheng.data.corpus.operator import Batch, CorpusStep, Gives, Params, Sketch, Texts, Verdict, operator
+from quanheng.data.corpus.asking import ALL_REJECTED, HARMLESS, HOW, EndpointParams
+from quanheng.data.corpus.operator import Batch, CorpusStep, Gives, Sketch, Texts, Verdict, operator
 from quanheng.errors import QuanhengError
 from quanheng.kinds.base import DecimalText, Say
-from quanheng.store import cache_key, canonical_json, sha256_digest
+from quanheng.store import cache_key, sha256_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,11 +33,11 @@ _ASKED = 1
 _ZIP = b"PK"
 
 
-class SemanticParams(Params):
+class SemanticParams(EndpointParams):
     """`threshold`: cosine above 0, at most 1. `clusters`: 0 takes one for each 32,768 documents. `seed`: of these.
 
     characters, pieces: a text is cut into pieces of so many characters, at most so many from its beginning, and its
-    vector is the mean of theirs. concurrency, attempts, answer_s, texts_at_once: how an endpoint is asked.
+    vector is the mean of theirs. texts_at_once: in one request to an endpoint.
     """
 
     # `bench/results/semantic.md` says on which texts; another embedder has another scale.
@@ -46,9 +46,6 @@ class SemanticParams(Params):
     seed: Annotated[int, Field(ge=0, lt=2**53)] = 1
     characters: Annotated[int, Field(ge=50, le=100_000)] = 2000
     pieces: Annotated[int, Field(ge=1, le=1000)] = 4
-    concurrency: int = Field(default=4, ge=1, le=256)
-    attempts: int = Field(default=5, ge=1, le=20)
-    answer_s: int = Field(default=120, ge=1, le=3600)
     texts_at_once: int = Field(default=32, ge=1, le=256)
 
     @model_validator(mode="after")
@@ -56,10 +53,6 @@ class SemanticParams(Params):
         if not 0 < Decimal(self.threshold) <= 1:
             raise ValueError("threshold must be above 0 and at most 1")
         return self
-
-
-#: No part of the operator's identity: with another value the vectors are the same.
-_HOW = {"concurrency", "attempts", "answer_s", "texts_at_once"}
 
 
 @operator
@@ -81,19 +74,11 @@ class DeduplicateSemantic(CorpusStep):
         "发往端点的是这一步时的原文，请放在 personal_data 之后。",
     )
     assets = (ROLE,)
+    aside = HOW | {"texts_at_once"}
     sketch_columns: Gives = (("vector", "float16[*]"),)
     reads_texts = False
 
     Params = SemanticParams
-
-    @property
-    def id(self) -> str:
-        """Return name/version:digest of the parameters that change verdicts, and of the embedder."""
-        said = {
-            "params": self.params.model_dump(mode="json", exclude=_HOW),
-            "assets": {name: asset.digest for name, asset in sorted(self.given.items())},
-        }
-        return f"{self.name}/{self.version}:{sha256_digest(canonical_json(said))[7:23]}"
 
     def sketch(self, batch: Batch) -> Mapping[str, np.ndarray[Any, Any]]:
         """Return the vector of each text, at length 1."""
