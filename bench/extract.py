@@ -25,7 +25,7 @@ from time import process_time
 
 from bench.timing import Timing, write_table
 from quanheng.data.corpus import Document, FileReader
-from quanheng.kinds.data import Reading
+from quanheng.kinds.sources import Reading
 
 PAGES = Path(__file__).parents[2] / "shared" / "data" / "corpus" / "libreoffice_help_html_cn_tw.jsonl.zst"
 ROUNDS = 5

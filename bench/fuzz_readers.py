@@ -22,7 +22,7 @@ from tests.unit.data.corpus.samples import seeds
 from quanheng.data.corpus.lines import Broken, Document
 from quanheng.data.corpus.read import FileReader
 from quanheng.errors import Invalid
-from quanheng.kinds.data import FileFormat, Reading
+from quanheng.kinds.sources import FileFormat, Reading
 
 #: Pieces that parsers take seriously.
 TOKENS = (

@@ -34,7 +34,7 @@ print(json.dumps(measured(*sys.argv[1:])))
 
 def _source(path: Path, objects: Any) -> Any:
     from quanheng.data.corpus import SourceInput
-    from quanheng.kinds.data import Collection, FileCounts, Licence, Origin, Source, SourceFile
+    from quanheng.kinds.sources import Collection, FileCounts, Licence, Origin, Source, SourceFile
     from quanheng.store import Layer, sha256_digest
 
     stored = objects.put_file(path)
@@ -56,7 +56,7 @@ PASSAGES = "web-zh + deduplicate_substring"
 
 def _recipe(name: str) -> Any:
     from quanheng.data.corpus import shipped_recipe
-    from quanheng.kinds.data import Step
+    from quanheng.kinds.recipes import Step
 
     made = shipped_recipe("web-zh")
     if name != PASSAGES:

@@ -27,7 +27,7 @@ from bench import quality_texts
 from quanheng.data.corpus import SourceInput, build, scan_folder, store_files
 from quanheng.data.corpus.build import AssetInput
 from quanheng.data.corpus.recipe import shipped_recipe
-from quanheng.kinds.data import Collection, Licence, Origin, Source
+from quanheng.kinds.sources import Collection, Licence, Origin, Source
 from quanheng.store import LocalObjects, MemoryCache, canonical_json, sha256_digest
 
 SEED = "drops-1"

@@ -17,7 +17,7 @@ from typing import Any
 from bench.corpus_text import read_kinds
 from bench.review_cases import KINDS, SHORT, TERMS, Case, cases
 from bench.timing import write_table
-from quanheng.kinds.data import LexiconTerm
+from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.stats import bound_lower
 from quanheng.text.evasion import ORDER
 from quanheng.text.lexicon_review import Reviewer

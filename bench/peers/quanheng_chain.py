@@ -23,7 +23,7 @@ def _with_language_model(recipe: Any) -> Any:
     """Return the recipe with the language model in the place of the rule on scripts."""
     from quanheng.data.corpus.operator import Asset, Tagger, operator
     from quanheng.kinds.base import Say
-    from quanheng.kinds.data import Step
+    from quanheng.kinds.recipes import Step
     from quanheng.store import sha256_digest
     from quanheng.text import language_id
 
@@ -64,7 +64,7 @@ def main(text: str, folder: str, mode: str, processes: str) -> None:
     from quanheng.core.executors.local import LocalExecutor
     from quanheng.data.corpus import SourceInput, build, scan_folder, store_files
     from quanheng.data.corpus.recipe import shipped_recipe
-    from quanheng.kinds.data import Collection, Licence, Origin, Source
+    from quanheng.kinds.sources import Collection, Licence, Origin, Source
     from quanheng.store import LocalObjects, MemoryCache, canonical_json, sha256_digest
 
     recipe = shipped_recipe(RECIPE)

@@ -30,7 +30,7 @@ def write_sources(folder: Path, sources: int = 3, files: int = 4, documents: int
 def register(objects: Any, files: Path) -> list[Any]:
     """Return the folders in `files` as sources, stored."""
     from quanheng.data.corpus import SourceInput, scan_folder, store_files
-    from quanheng.kinds.data import Collection, Licence, Origin, Source
+    from quanheng.kinds.sources import Collection, Licence, Origin, Source
     from quanheng.store import canonical_json, sha256_digest
 
     sources = []

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from quanheng.core.jobs import Result
     from quanheng.core.runner import Listener
     from quanheng.core.workspace import Workspace
-    from quanheng.kinds.data import Corpus
+    from quanheng.kinds.corpora import Corpus
 
 FOLDER = "quanheng-demo"
 QUESTIONS = 20

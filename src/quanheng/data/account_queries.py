@@ -11,7 +11,7 @@ from quanheng.core.session import Session
 from quanheng.core.verb import query
 from quanheng.data.page_reading import OneCorpus, corpus_of
 from quanheng.errors import NotFound
-from quanheng.kinds.data import CorpusSample, CorpusV3
+from quanheng.kinds.corpora import CorpusSample, CorpusV3
 
 #: The layer of samples that a build keeps for people.
 SAMPLES = "samples.jsonl"

@@ -21,7 +21,9 @@ from quanheng.data.endpoint_assets import endpoint_assets
 from quanheng.data.lexicon_days import AS_OF, dated, day_of
 from quanheng.data.page_reading import layer_files
 from quanheng.errors import Conflict, Invalid
-from quanheng.kinds.data import Corpus, Recipe, Source
+from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.recipes import Recipe
+from quanheng.kinds.sources import Source
 from quanheng.store import JSON, canonical_json, sha256_digest
 
 #: The layer of each artifact that operators open, by role of the asset.

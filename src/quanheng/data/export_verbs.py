@@ -13,8 +13,9 @@ from quanheng.core.verb import verb
 from quanheng.data.corpus_verbs import WithSources, fill_sources
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Rate, Say
-from quanheng.kinds.data import Corpus, Source
+from quanheng.kinds.corpora import Corpus
 from quanheng.kinds.exports import Export, ExportFile, ExportFormat, Fertility, Mix, MixGroup, Tokenizer
+from quanheng.kinds.sources import Source
 from quanheng.store import Layer, canonical_json
 
 TOKENIZER_LAYER = "tokenizer.json"

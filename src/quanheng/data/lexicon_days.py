@@ -10,7 +10,7 @@ from datetime import date
 from quanheng.core import clock
 from quanheng.core.inputs import param
 from quanheng.errors import Invalid
-from quanheng.kinds.data import Recipe
+from quanheng.kinds.recipes import Recipe
 
 TODAY = "today"
 #: The parameter of verbs and queries that look for terms.

@@ -16,7 +16,8 @@ from quanheng.core.session import Session
 from quanheng.core.verb import query, verb
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Model
-from quanheng.kinds.data import Admission, Corpus, Lexicon, LexiconTerm, LexiconV3
+from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.lexicons import Admission, Lexicon, LexiconTerm, LexiconV3
 from quanheng.store import Layer, canonical_json
 
 if TYPE_CHECKING:

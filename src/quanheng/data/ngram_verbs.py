@@ -10,8 +10,9 @@ from quanheng.core.context import Draft, JobContext
 from quanheng.core.inputs import param
 from quanheng.core.verb import verb
 from quanheng.data.corpus_verbs import WithSources, fill_sources
-from quanheng.kinds.data import Corpus, Source
+from quanheng.kinds.corpora import Corpus
 from quanheng.kinds.exports import Estimate, NgramModel
+from quanheng.kinds.sources import Source
 from quanheng.store import Layer, canonical_json
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from quanheng.core.call import ask
 from quanheng.core.pages import Tone, View
 from quanheng.core.shown import Word
 from quanheng.data.corpus.account import Part, Unit, by_language, by_licence, by_region, units
-from quanheng.kinds.data import Corpus, CorpusV3, SourceShare, SourceShareV3
+from quanheng.kinds.corpora import Corpus, CorpusV3, SourceShare, SourceShareV3
 from quanheng.kinds.drop_reasons import REASONS, reason_name
 from quanheng.text.personal_data import LABELS
 

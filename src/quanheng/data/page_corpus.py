@@ -15,8 +15,9 @@ from quanheng.core.shown import Shown, Word
 from quanheng.data import page_account, page_recipe
 from quanheng.data.corpus.account import Unit
 from quanheng.kinds.base import Say
-from quanheng.kinds.data import Corpus, CorpusV2, CorpusV3, FunnelStep, Recipe, RecipeV1, SourceShare
+from quanheng.kinds.corpora import Corpus, CorpusV2, CorpusV3, FunnelStep, SourceShare
 from quanheng.kinds.drop_reasons import REASONS, reason_name
+from quanheng.kinds.recipes import Recipe, RecipeV1
 from quanheng.kinds.risks import RISKS
 from quanheng.text.personal_data import LABELS
 

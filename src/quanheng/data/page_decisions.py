@@ -16,7 +16,7 @@ from quanheng.core.session import Session
 from quanheng.core.verb import query
 from quanheng.data.page_reading import MOST, OneCorpus, corpus_of, layer_files
 from quanheng.errors import Conflict
-from quanheng.kinds.data import Corpus
+from quanheng.kinds.corpora import Corpus
 from quanheng.store import JSON
 
 #: Reasons for which a document is dropped because another one says the same.

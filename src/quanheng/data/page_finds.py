@@ -11,7 +11,7 @@ from quanheng.core.call import ask
 from quanheng.core.pages import View
 from quanheng.data.page_corpus import number_of, risk_name, title_of
 from quanheng.data.page_decisions import DUPLICATES
-from quanheng.kinds.data import Corpus, CorpusV2
+from quanheng.kinds.corpora import Corpus, CorpusV2
 from quanheng.kinds.drop_reasons import reason_name
 from quanheng.kinds.risks import RISKS
 from quanheng.text.personal_data import LABELS

@@ -16,7 +16,7 @@ from quanheng.core.shown import Word
 from quanheng.data import page_corpus
 from quanheng.data.page_finds import EVASIONS
 from quanheng.errors import QuanhengError, Text
-from quanheng.kinds.data import Lexicon, LexiconV2, LexiconV3
+from quanheng.kinds.lexicons import Lexicon, LexiconV2, LexiconV3
 
 PAGE = 50
 #: Days ahead within which a term is shown as running out.

@@ -13,8 +13,8 @@ from quanheng.core.shown import Word
 from quanheng.data import page_corpus
 from quanheng.data.page_finds import EVASIONS
 from quanheng.data.page_lexicon import FORMS, PAGE, lexicon_model
-from quanheng.kinds.data import LexiconV2
 from quanheng.kinds.field_words import FIELD_WORDS
+from quanheng.kinds.lexicons import LexiconV2
 
 #: Which evidence is listed, and what that is called.
 WHICH = {

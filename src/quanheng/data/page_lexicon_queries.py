@@ -17,7 +17,7 @@ from quanheng.core.verb import query
 from quanheng.data.lexicon_days import AS_OF, day_of
 from quanheng.data.lexicon_verbs import EVIDENCE, TERMS
 from quanheng.data.page_reading import MOST
-from quanheng.kinds.data import Lexicon, LexiconTerm, LexiconV2
+from quanheng.kinds.lexicons import Lexicon, LexiconTerm, LexiconV2
 from quanheng.store import JSON, Layer
 
 if TYPE_CHECKING:

@@ -14,7 +14,9 @@ from quanheng.core.verb import query
 from quanheng.data.lexicon_verbs import TERMS
 from quanheng.data.page_lexicon_queries import OneLexicon, OpenLayer, columns_of, lexicon_of
 from quanheng.data.page_reading import MOST
-from quanheng.kinds.data import Corpus, Lexicon, LexiconTerm, Recipe
+from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.lexicons import Lexicon, LexiconTerm
+from quanheng.kinds.recipes import Recipe
 
 if TYPE_CHECKING:
     from quanheng.data.corpus.lexicon_rows import Columns

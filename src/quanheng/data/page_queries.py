@@ -23,8 +23,11 @@ from quanheng.data.account_queries import kept_samples
 from quanheng.data.page_reading import MOST, OneCorpus, corpus_of, layer_files, shards
 from quanheng.errors import Invalid, NotFound
 from quanheng.kinds.base import Model
-from quanheng.kinds.data import Corpus, RecipeV1, Sample, SampleItem, Source
+from quanheng.kinds.corpora import Corpus
 from quanheng.kinds.drop_reasons import REASONS
+from quanheng.kinds.recipes import RecipeV1
+from quanheng.kinds.samples import Sample, SampleItem
+from quanheng.kinds.sources import Source
 from quanheng.store import JSON
 
 #: What `corpus.samples` can be asked for beside a reason for dropping: kept documents, all or those with a finding.

@@ -9,7 +9,7 @@ from quanheng.core.context import Loaded
 from quanheng.core.inputs import Input, Takes, param
 from quanheng.core.session import Session
 from quanheng.errors import Conflict
-from quanheng.kinds.data import Corpus
+from quanheng.kinds.corpora import Corpus
 
 #: A page shows so many documents at most.
 MOST = 200

@@ -10,8 +10,9 @@ from quanheng.core import shown
 from quanheng.core.pages import View
 from quanheng.core.shown import Word
 from quanheng.kinds.base import Say
-from quanheng.kinds.data import Corpus, CorpusV2, FunnelStep, Recipe
+from quanheng.kinds.corpora import Corpus, CorpusV2, FunnelStep
 from quanheng.kinds.drop_reasons import reason_name
+from quanheng.kinds.recipes import Recipe
 
 #: What operators are called; one that is not here goes by its own name.
 OPERATORS = {

@@ -11,7 +11,7 @@ from quanheng.core.call import ask
 from quanheng.core.pages import Action, Bar, View, bar, tab, title
 from quanheng.data import page_corpus
 from quanheng.errors import Text
-from quanheng.kinds.data import Sample, SampleCommitment
+from quanheng.kinds.samples import Sample, SampleCommitment
 
 ITEMS = 20
 PURPOSES = {

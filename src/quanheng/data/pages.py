@@ -20,8 +20,9 @@ from quanheng.data import page_ngram as _ngram  # noqa: F401 - registers its pag
 from quanheng.data import page_samples as _samples  # noqa: F401 - registers its pages
 from quanheng.data.page_corpus import REGIONS
 from quanheng.errors import Text
-from quanheng.kinds.data import Corpus, Source
+from quanheng.kinds.corpora import Corpus
 from quanheng.kinds.kind_words import said_zh
+from quanheng.kinds.sources import Source
 
 #: Files of a source that are listed; a source of one layer per file may have thousands.
 FILES = 200

@@ -13,18 +13,9 @@ from quanheng.core.session import Session
 from quanheng.core.verb import verb
 from quanheng.data import classifier_verbs, corpus_verbs, export_verbs, lexicon_verbs, ngram_verbs
 from quanheng.errors import Conflict, Invalid, NotFound
-from quanheng.kinds.data import (
-    CheckpointRef,
-    Collection,
-    Corpus,
-    Licence,
-    Origin,
-    Reading,
-    Sample,
-    SampleCommitment,
-    SamplePurpose,
-    Source,
-)
+from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.samples import CheckpointRef, Sample, SampleCommitment, SamplePurpose
+from quanheng.kinds.sources import Collection, Licence, Origin, Reading, Source
 from quanheng.store import Layer, canonical_json, sha256_digest
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from pathlib import Path
 from quanheng.endpoints import faults
 from quanheng.endpoints.local import installed_engine
 from quanheng.errors import Corrupt, Unavailable
-from quanheng.kinds.data import Licence
 from quanheng.kinds.models import Decoding, Endpoint, LanguageModel, ModelOrigin, Weights
+from quanheng.kinds.sources import Licence
 from quanheng.store.digest import CHUNK_BYTES, PREFIX, file_digest
 
 FILE_NAME = "gemma-3-270m-q4_k_m.gguf"

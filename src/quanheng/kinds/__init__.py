@@ -22,7 +22,7 @@ __all__ = [
     "register_kind",
 ]
 
-_MODULES = ("platform", "data", "exports", "models", "oversight")
+_MODULES = ("platform", "sources", "recipes", "corpora", "samples", "lexicons", "exports", "models", "oversight")
 
 
 def all_kinds() -> dict[str, type[Kind]]:

@@ -11,6 +11,9 @@ Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 DecimalText = Annotated[str, StringConstraints(pattern=r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$")]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Positive = Annotated[int, Field(ge=1, le=2**53 - 1)]
 
 
 class Model(BaseModel):

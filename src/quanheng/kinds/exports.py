@@ -6,8 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from quanheng.kinds.base import Count, DecimalText, Digest, Kind, Model, Rate, Say, register_kind
-from quanheng.kinds.data import Positive, Title
+from quanheng.kinds.base import Count, DecimalText, Digest, Kind, Model, Positive, Rate, Say, Title, register_kind
 
 FileName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 ExportFormat = Literal["parquet", "jsonl.zst", "huggingface", "megatron", "open_data_set"]

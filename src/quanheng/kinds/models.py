@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from quanheng.kinds.base import Count, DecimalText, Digest, Kind, Model, Slug, register_kind
-from quanheng.kinds.data import Licence
 from quanheng.kinds.risks import Aspect, KnownRisk
+from quanheng.kinds.sources import Licence
 
 #: What a bank is for: 应拒答测试题库 / 非拒答测试题库 / 生成内容测试题库.
 BankPurpose = Literal["must_refuse", "must_not_refuse", "generation"]

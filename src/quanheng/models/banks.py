@@ -9,9 +9,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from quanheng.errors import Invalid, NotFound
-from quanheng.kinds.data import Licence
 from quanheng.kinds.kind_words import reason
 from quanheng.kinds.models import BankPurpose, Benchmark, Question
+from quanheng.kinds.sources import Licence
 from quanheng.store import canonical_json
 
 

@@ -13,7 +13,6 @@ from quanheng.core.session import Session
 from quanheng.core.verb import verb
 from quanheng.endpoints import KEY_VARIABLE, ChatClient
 from quanheng.errors import Invalid
-from quanheng.kinds.data import Licence
 from quanheng.kinds.models import (
     ITEMS_LAYER,
     RESPONSES_LAYER,
@@ -26,6 +25,7 @@ from quanheng.kinds.models import (
     Question,
     Weights,
 )
+from quanheng.kinds.sources import Licence
 from quanheng.store import Layer
 
 JSONL = "application/jsonl"

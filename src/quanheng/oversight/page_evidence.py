@@ -13,10 +13,11 @@ from quanheng.core.call import ask
 from quanheng.core.pages import View
 from quanheng.core.shown import Shown, Word
 from quanheng.kinds.base import Rate
-from quanheng.kinds.data import Corpus, Source, SourceShare
+from quanheng.kinds.corpora import Corpus, SourceShare
 from quanheng.kinds.kind_words import said_zh
 from quanheng.kinds.oversight import Judge, JudgeUse
 from quanheng.kinds.risks import CLASSES
+from quanheng.kinds.sources import Source
 from quanheng.oversight.page_items import group_words
 from quanheng.oversight.page_queries import PURPOSES, Evidence
 from quanheng.oversight.report.sections import purpose_name

@@ -14,10 +14,10 @@ from quanheng.core.call import ask
 from quanheng.core.pages import Tone, View
 from quanheng.core.shown import Shown, Word
 from quanheng.errors import QuanhengError
-from quanheng.kinds.data import Source
 from quanheng.kinds.kind_words import kind_word
 from quanheng.kinds.oversight import Floor
 from quanheng.kinds.risks import ASPECT_NAMES, RISKS
+from quanheng.kinds.sources import Source
 from quanheng.oversight.page_queries import VERDICT_WORDS, Evidence
 from quanheng.oversight.report.drawings import TONES
 from quanheng.oversight.report.figures import share_bar

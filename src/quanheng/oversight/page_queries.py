@@ -15,10 +15,13 @@ from quanheng.core.layer_rows import layer_rows
 from quanheng.core.session import Session
 from quanheng.core.verb import query
 from quanheng.errors import NotFound
-from quanheng.kinds.data import Corpus, Lexicon, Sample, SampleItem, Source
+from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.lexicons import Lexicon
 from quanheng.kinds.models import ITEMS_LAYER, RESPONSES_LAYER, Benchmark, Question, Response, Responses
 from quanheng.kinds.oversight import Assessment, Counted, Floor, Result, Rule, RulePack, VerdictRow, Verdicts
 from quanheng.kinds.risks import ASPECT_NAMES, RISKS
+from quanheng.kinds.samples import Sample, SampleItem
+from quanheng.kinds.sources import Source
 from quanheng.oversight.rules import VERDICTS_LAYER
 
 MOST = 200

@@ -11,8 +11,9 @@ from quanheng.core.inputs import Input, Takes, param
 from quanheng.core.lineage import descendants
 from quanheng.core.session import Session
 from quanheng.core.verb import query
-from quanheng.kinds.data import Corpus, Sample, SampleItem
+from quanheng.kinds.corpora import Corpus
 from quanheng.kinds.oversight import Rule, Verdicts
+from quanheng.kinds.samples import Sample, SampleItem
 from quanheng.oversight.rules import Loaded as Held
 from quanheng.oversight.rules.evidence import Evidence, tabulate
 from quanheng.oversight.rules.finding import Finding

@@ -67,7 +67,7 @@ class VerdictsScan(Input):
 )
 def verdicts_scan(ctx: JobContext, inp: VerdictsScan) -> Draft:
     """Judge each item by the keyword library: it passes when no term is found. Leave the verdicts."""
-    from quanheng.kinds.data import Lexicon, LexiconTerm
+    from quanheng.kinds.lexicons import Lexicon, LexiconTerm
 
     lexicon = ctx.one("lexicon")
     assert isinstance(lexicon.model, Lexicon)  # noqa: S101 - Takes has checked the kind

@@ -44,7 +44,7 @@ _FORMS: dict[Evasion, Callable[[str], list[Form]]] = {
 
 
 class TermRule(Protocol):
-    """What a line of a lexicon says (`quanheng.kinds.data.LexiconTerm`)."""
+    """What a line of a lexicon says (`quanheng.kinds.lexicons.LexiconTerm`)."""
 
     @property
     def term(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from quanheng.data.corpus.export_rows import CorpusFiles
-from quanheng.kinds.data import Collection, FileCounts, Licence, Origin, Source, SourceFile
+from quanheng.kinds.sources import Collection, FileCounts, Licence, Origin, Source, SourceFile
 
 CORPUS = "sha256:" + "c" * 64
 _WORDS = [

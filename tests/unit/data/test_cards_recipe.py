@@ -11,18 +11,9 @@ import pytest
 
 from quanheng.data.corpus.cards import card, croissant, field_of
 from quanheng.kinds.base import Say
-from quanheng.kinds.data import (
-    CorpusV2,
-    Filtered,
-    FunnelStep,
-    OperatorUse,
-    Recipe,
-    Shard,
-    Source,
-    SourceShare,
-    Step,
-    Totals,
-)
+from quanheng.kinds.corpora import CorpusV2, Filtered, FunnelStep, OperatorUse, Shard, SourceShare, Totals
+from quanheng.kinds.recipes import Recipe, Step
+from quanheng.kinds.sources import Source
 from quanheng.store import Layer, sha256_digest
 
 from .export_corpora import a_source, make_corpus, some_texts

@@ -26,17 +26,8 @@ from quanheng.data.corpus.mix import MixGroup, choose, plan_mix
 from quanheng.data.corpus.tokens import CorpusTokenizer, Training, count_corpus, train_tokenizer
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Rate, Say
-from quanheng.kinds.data import (
-    CorpusV2,
-    Filtered,
-    FunnelStep,
-    OperatorUse,
-    Recipe,
-    Shard,
-    SourceShare,
-    Step,
-    Totals,
-)
+from quanheng.kinds.corpora import CorpusV2, Filtered, FunnelStep, OperatorUse, Shard, SourceShare, Totals
+from quanheng.kinds.recipes import Recipe, Step
 
 from .export_corpora import Made, a_source, digest_of, make_corpus, parquet_rows, quiet, some_texts, tree
 

@@ -9,17 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from quanheng.kinds import kind_model
-from quanheng.kinds.data import (
-    CorpusV1,
-    CorpusV2,
-    Lexicon,
-    LexiconTerm,
-    RecipeV1,
-    Sample,
-    SampleCommitment,
-    Source,
-    SourceShare,
-)
+from quanheng.kinds.corpora import CorpusV1, CorpusV2, SourceShare
+from quanheng.kinds.lexicons import Lexicon, LexiconTerm
+from quanheng.kinds.recipes import RecipeV1
+from quanheng.kinds.samples import Sample, SampleCommitment
+from quanheng.kinds.sources import Source
 
 D = "sha256:" + "0" * 64
 T = TypeVar("T")

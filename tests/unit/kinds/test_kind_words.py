@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from quanheng.kinds import all_kinds
 from quanheng.kinds.base import Model
-from quanheng.kinds.data import LexiconTerm
 from quanheng.kinds.kind_words import kind_word, reason, said_zh
+from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.kinds.models import Question
 
 HAN = re.compile(r"[\u4e00-\u9fff]")

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from quanheng.kinds import kind_model
-from quanheng.kinds.data import Licence
 from quanheng.kinds.models import (
     Benchmark,
     Decoding,
@@ -23,6 +22,7 @@ from quanheng.kinds.models import (
     Weights,
 )
 from quanheng.kinds.risks import ASPECT_NAMES, ASPECTS, CORE17, DATA_SIDE, RISKS
+from quanheng.kinds.sources import Licence
 from quanheng.store.canonical import canonical_json, parse_canonical
 
 DIGEST = "sha256:" + "0" * 64

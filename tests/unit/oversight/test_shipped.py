@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from quanheng.data.corpus import read_lexicon
-from quanheng.kinds.data import Lexicon, Licence
+from quanheng.kinds.lexicons import Lexicon
 from quanheng.kinds.models import Benchmark, Question
 from quanheng.kinds.risks import ASPECTS, RISKS
+from quanheng.kinds.sources import Licence
 from quanheng.models.banks import bank_of, read_questions
 from quanheng.text.lexicon import Matcher
 

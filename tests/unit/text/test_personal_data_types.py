@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from quanheng.kinds.data import PersonalDataType
+from quanheng.kinds.recipes import PersonalDataType
 from quanheng.text.personal_data import LABELS, Type, find, mask
 
 from .numbers import resident_id

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from quanheng.kinds.data import Amount, Corpus, CorpusV3, FunnelStep, FunnelStepV3, Source, SourceShare, SourceShareV3
+from quanheng.kinds.corpora import Amount, Corpus, CorpusV3, FunnelStep, FunnelStepV3, SourceShare, SourceShareV3
+from quanheng.kinds.sources import Source
 
 Unit = Literal["documents", "characters", "bytes", "tokens"]
 UNITS: tuple[Unit, ...] = ("documents", "characters", "bytes", "tokens")

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from quanheng.data.corpus.lines import excerpt
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Count, DecimalText, Model, Rate
-from quanheng.kinds.data import Evasion, LexiconTerm
+from quanheng.kinds.lexicons import Evasion, LexiconTerm
 from quanheng.stats import bound_upper, float_text
 from quanheng.text.evasion import ORDER, SUSPECT
 from quanheng.text.lexicon_review import Occurrence, Reviewer

@@ -23,7 +23,8 @@ from quanheng.data.corpus.steps import Counted, Runner, note_edits
 from quanheng.data.corpus.units import SourceInput, place_units, sample_file, source_layers
 from quanheng.data.corpus.work import Unit, documents_to_batch, open_assets, read_file
 from quanheng.kinds.base import Model
-from quanheng.kinds.data import Recipe, Source
+from quanheng.kinds.recipes import Recipe
+from quanheng.kinds.sources import Source
 from quanheng.stats import draw
 from quanheng.store import JSON, LocalObjects
 

@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from quanheng.kinds.data import CorpusSample
+from quanheng.kinds.corpora import CorpusSample
 
 #: Of every reason, and of every reason in every source, so many are kept unless the build says otherwise.
 PER_REASON = 50

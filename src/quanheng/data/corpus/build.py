@@ -27,8 +27,9 @@ from quanheng.data.corpus.tally import Tally
 from quanheng.data.corpus.units import SourceInput, cut_file, place_units
 from quanheng.data.corpus.work import Map, Unit, UnitFile, UnitResult, open_assets, read_result, read_terms
 from quanheng.errors import Corrupt, Invalid, NotFound, QuanhengError
-from quanheng.kinds.data import CorpusV3, Recipe, Shard
+from quanheng.kinds.corpora import CorpusV3, Shard
 from quanheng.kinds.drop_reasons import reason_name
+from quanheng.kinds.recipes import Recipe
 from quanheng.store import Layer, LocalObjects, cache_key, canonical_json
 from quanheng.store.cache import Cache, CacheLike
 

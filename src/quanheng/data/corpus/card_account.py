@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from quanheng.data.corpus.account import Part, Unit, added, by_language, by_licence, by_region, units
 from quanheng.data.corpus.markdown import cell, percent, table
-from quanheng.kinds.data import Amount, Corpus, CorpusV3, Source, SourceShareV3
+from quanheng.kinds.corpora import Amount, Corpus, CorpusV3, SourceShareV3
 from quanheng.kinds.drop_reasons import reason_name
+from quanheng.kinds.sources import Source
 from quanheng.text.personal_data import LABELS
 
 REGIONS = {"domestic": ("境内", "domestic"), "overseas": ("境外", "overseas"), "unknown": ("未知", "unknown")}

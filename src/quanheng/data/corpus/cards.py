@@ -11,9 +11,11 @@ from quanheng.data.corpus.card_account import REGIONS, account_sections, step_te
 from quanheng.data.corpus.croissant_context import CONTEXT
 from quanheng.data.corpus.markdown import cell, percent, table
 from quanheng.kinds.base import Rate
-from quanheng.kinds.data import Corpus, CorpusV2, CorpusV3, FunnelStep, FunnelStepV3, RecipeV1, Source, Step, TotalsV3
+from quanheng.kinds.corpora import Corpus, CorpusV2, CorpusV3, FunnelStep, FunnelStepV3, TotalsV3
 from quanheng.kinds.drop_reasons import reason_name
 from quanheng.kinds.kind_words import said_zh
+from quanheng.kinds.recipes import RecipeV1, Step
+from quanheng.kinds.sources import Source
 from quanheng.store import Layer
 from quanheng.text.personal_data import LABELS
 

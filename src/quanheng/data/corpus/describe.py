@@ -8,8 +8,8 @@ from typing import Any
 
 from quanheng.data.corpus.operator import Asset, CorpusStep, Editor, Operator, Tagger, operators
 from quanheng.data.corpus.recipe import plan
-from quanheng.kinds.data import Recipe, Step
 from quanheng.kinds.drop_reasons import reason_name
+from quanheng.kinds.recipes import Recipe, Step
 from quanheng.store import sha256_digest
 
 

@@ -7,7 +7,8 @@ from typing import BinaryIO, cast
 
 from quanheng.data.corpus.shards import parquet_rows
 from quanheng.errors import Corrupt
-from quanheng.kinds.data import Corpus, SampleItem
+from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.samples import SampleItem
 
 _COLUMNS = ["id", "source", "text", "text_digest"]
 

@@ -21,7 +21,7 @@ from quanheng.data.corpus.recipe import plan
 from quanheng.data.corpus.units import Placed, SourceInput, place_units, sample_file
 from quanheng.data.corpus.work import open_assets, opened, run_here
 from quanheng.errors import Invalid, QuanhengError
-from quanheng.kinds.data import FileCounts, Source, SourceFile
+from quanheng.kinds.sources import FileCounts, Source, SourceFile
 from quanheng.store import JSON, Layer, LocalObjects, MemoryCache, sha256_digest
 
 #: Bytes of sources that are built to measure: more of them, a better guess; these take some ten seconds.

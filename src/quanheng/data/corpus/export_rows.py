@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from quanheng.errors import Corrupt, Invalid
-from quanheng.kinds.data import Source
+from quanheng.kinds.sources import Source
 
 if TYPE_CHECKING:
     import pyarrow as pa

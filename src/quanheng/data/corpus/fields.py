@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from quanheng.errors import Invalid
-from quanheng.kinds.data import Reading
+from quanheng.kinds.sources import Reading
 
 #: Asked in this order where a source does not name its text field.
 USUAL_FIELDS = ("text", "content", "正文", "文本", "内容", "body", "review", "comment", "评论")

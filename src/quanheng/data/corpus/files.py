@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 
 from quanheng.data.corpus.read import FORMATS, format_of
 from quanheng.errors import Conflict, Invalid, NotFound, Unavailable
-from quanheng.kinds.data import FileCounts, FileFormat, SourceFile
+from quanheng.kinds.sources import FileCounts, FileFormat, SourceFile
 from quanheng.store import Layer, ObjectStore, Stored, canonical_json, write_zip
 
 Progress = Callable[[int, int | None], None]

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Say
-from quanheng.kinds.data import Recipe, Step
+from quanheng.kinds.recipes import Recipe, Step
 
 How = Literal["mapped", "approximated", "refused"]
 #: A recipe is written by a person.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from quanheng.errors import Corrupt
-from quanheng.kinds.data import LexiconTerm
+from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.store import JSON
 from quanheng.text.evasion import SUSPECT
 

@@ -21,8 +21,8 @@ from pydantic import ValidationError
 
 from quanheng.data.corpus.terms import BadRow, ReadTerms, problem_of, stands_on
 from quanheng.errors import Invalid, Text
-from quanheng.kinds.data import LexiconTerm
 from quanheng.kinds.kind_words import reason
+from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.text.normalise import shadow
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

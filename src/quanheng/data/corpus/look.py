@@ -21,7 +21,7 @@ from quanheng.data.corpus.parts import COMPRESSED
 from quanheng.data.corpus.read import Document, FileReader
 from quanheng.errors import Corrupt, Invalid
 from quanheng.kinds.base import Model
-from quanheng.kinds.data import FileFormat, Reading
+from quanheng.kinds.sources import FileFormat, Reading
 from quanheng.stats import draw
 from quanheng.text.personal_data import LABELS
 

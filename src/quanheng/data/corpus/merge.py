@@ -20,7 +20,7 @@ from quanheng.data.corpus.tally import SourceTally, Tally, add_size
 from quanheng.data.corpus.token_counts import TOKENS
 from quanheng.data.corpus.units import Placed, SourceInput, document_id
 from quanheng.data.corpus.work import UnitResult, read_broken, read_dropped
-from quanheng.kinds.data import LexiconTerm
+from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.store import LocalObjects, canonical_json
 
 if TYPE_CHECKING:

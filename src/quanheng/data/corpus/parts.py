@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Model
-from quanheng.kinds.data import FileFormat, Reading
+from quanheng.kinds.sources import FileFormat, Reading
 from quanheng.text.encoding import detect
 
 #: Files above this are cut into parts of about PART_BYTES.

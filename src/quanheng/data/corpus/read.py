@@ -35,7 +35,7 @@ from quanheng.data.corpus.read_tables import read_csv, read_parquet, read_xlsx, 
 from quanheng.data.corpus.tagged import untag
 from quanheng.data.corpus.zips import DAMAGE
 from quanheng.errors import Invalid
-from quanheng.kinds.data import FileFormat, Reading
+from quanheng.kinds.sources import FileFormat, Reading
 from quanheng.text.encoding import Detected, detect, utf8_chunks
 from quanheng.text.mojibake import repair
 

@@ -31,7 +31,7 @@ from quanheng.data.corpus.expression import Expression
 from quanheng.data.corpus.operator import Asset, CorpusStep, Editor, Operator, Tagger, make, operators, unknown
 from quanheng.data.corpus.token_counts import TOKENIZER
 from quanheng.errors import Invalid, NotFound
-from quanheng.kinds.data import Recipe, Step
+from quanheng.kinds.recipes import Recipe, Step
 
 SUFFIX = ".toml"
 #: A recipe is written by a person.

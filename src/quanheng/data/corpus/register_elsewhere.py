@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from quanheng.data.corpus.files import MEDIA_TYPES, StoredFiles, check_title
 from quanheng.data.corpus.read import FORMATS, format_of
 from quanheng.errors import Conflict, Corrupt, Invalid
-from quanheng.kinds.data import FileCounts, FileFormat, SourceFile
+from quanheng.kinds.sources import FileCounts, FileFormat, SourceFile
 from quanheng.store import Layer, LocalObjects, cache_key
 from quanheng.store.cache import CacheLike
 from quanheng.store.external import digest_external

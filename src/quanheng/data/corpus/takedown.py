@@ -17,7 +17,7 @@ from quanheng.data.corpus.cards import card, croissant
 from quanheng.data.corpus.shards import DECISION_COLUMNS, PARQUET, ShardWriter, TableWriter, parquet_rows
 from quanheng.errors import Invalid, NotFound
 from quanheng.kinds.base import Model
-from quanheng.kinds.data import (
+from quanheng.kinds.corpora import (
     Amount,
     Corpus,
     CorpusSample,
@@ -26,12 +26,12 @@ from quanheng.kinds.data import (
     FunnelStep,
     FunnelStepV3,
     Shard,
-    Source,
     SourceShare,
     SourceShareV3,
     Totals,
     TotalsV3,
 )
+from quanheng.kinds.sources import Source
 from quanheng.store import Layer, LocalObjects, canonical_json
 from quanheng.text.normalise import shadow
 

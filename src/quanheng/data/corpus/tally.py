@@ -11,7 +11,7 @@ from quanheng.data.corpus.operator import CorpusStep, Editor, Tagger
 from quanheng.data.corpus.recipe import Plan
 from quanheng.data.corpus.steps import NOTHING, Size
 from quanheng.data.corpus.token_counts import TOKENIZER
-from quanheng.kinds.data import (
+from quanheng.kinds.corpora import (
     Amount,
     Asset,
     CorpusV3,
@@ -19,12 +19,12 @@ from quanheng.kinds.data import (
     FunnelStepName,
     FunnelStepV3,
     OperatorUse,
-    PersonalDataType,
     Shard,
-    Source,
     SourceShareV3,
     TotalsV3,
 )
+from quanheng.kinds.recipes import PersonalDataType
+from quanheng.kinds.sources import Source
 
 Sizes = dict[str, Size]
 

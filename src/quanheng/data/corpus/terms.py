@@ -14,8 +14,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from quanheng.errors import Invalid, NotFound, Text, Unavailable
-from quanheng.kinds.data import Admission, Lexicon, LexiconTerm, LexiconV3
 from quanheng.kinds.kind_words import reason
+from quanheng.kinds.lexicons import Admission, Lexicon, LexiconTerm, LexiconV3
 from quanheng.store import canonical_json
 from quanheng.text.encoding import decode
 from quanheng.text.normalise import shadow

@@ -11,7 +11,7 @@ from quanheng.data.corpus.parts import Part, can_split, sample_parts, split
 from quanheng.data.corpus.recipe import Plan
 from quanheng.data.corpus.work import Facts, Unit, UnitFile
 from quanheng.errors import Invalid
-from quanheng.kinds.data import Source
+from quanheng.kinds.sources import Source
 from quanheng.store import Layer, LocalObjects
 
 #: Small files are done together: fewer objects to make durable.

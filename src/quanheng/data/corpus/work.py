@@ -47,7 +47,9 @@ from quanheng.data.corpus.token_counts import TOKENIZER, TOKENS, TokenCounter, t
 from quanheng.data.corpus.verdicts import apply_verdicts
 from quanheng.errors import Invalid, QuanhengError
 from quanheng.kinds.base import Model
-from quanheng.kinds.data import FileFormat, LexiconTerm, Reading, Recipe
+from quanheng.kinds.lexicons import LexiconTerm
+from quanheng.kinds.recipes import Recipe
+from quanheng.kinds.sources import FileFormat, Reading
 from quanheng.store import JSON, Cache, LocalObjects, ObjectStore, cache_key, canonical_json
 from quanheng.text import encoding, mojibake
 

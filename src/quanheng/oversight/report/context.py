@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from quanheng.kinds.base import Kind, Say
-from quanheng.kinds.data import Corpus, Lexicon, Sample, Source
+from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.lexicons import Lexicon
 from quanheng.kinds.models import Benchmark, Endpoint, LanguageModel, Responses
 from quanheng.kinds.oversight import RulePack
+from quanheng.kinds.samples import Sample
+from quanheng.kinds.sources import Source
 
 K = TypeVar("K", bound=Kind)
 #: The date of a document without a signed time; the members of our zip files have it too.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from quanheng.kinds.base import Rate
-from quanheng.kinds.data import Corpus, FunnelStep, Source
+from quanheng.kinds.corpora import Corpus, FunnelStep
 from quanheng.kinds.drop_reasons import reason_name
 from quanheng.kinds.kind_words import said_zh
 from quanheng.kinds.models import Benchmark, Endpoint, LanguageModel, Responses
 from quanheng.kinds.oversight import Assessment, Draw, Judge, JudgeUse, Rule, RulePack
+from quanheng.kinds.sources import Source
 from quanheng.oversight.report.blocks import (
     Block,
     Cell,

@@ -11,9 +11,12 @@ from typing import BinaryIO, Generic, TypeVar
 
 from quanheng.errors import Corrupt
 from quanheng.kinds.base import Kind
-from quanheng.kinds.data import Corpus, Lexicon, Sample, Source
+from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.lexicons import Lexicon
 from quanheng.kinds.models import Benchmark, Responses
 from quanheng.kinds.oversight import Counted, ItemVerdict, Judged, Method, Total, VerdictRow, Verdicts
+from quanheng.kinds.samples import Sample
+from quanheng.kinds.sources import Source
 
 K = TypeVar("K", bound=Kind)
 VERDICTS_LAYER = "verdicts.jsonl"

@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Literal, NamedTuple, Protocol
 
 from quanheng.kinds.base import Model
-from quanheng.kinds.data import LexiconTerm
+from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.kinds.oversight import ItemVerdict, Judge, Judged, VerdictRow, Verdicts
 from quanheng.store.canonical import canonical_json
 from quanheng.text.lexicon import VERSION as MATCHER_VERSION

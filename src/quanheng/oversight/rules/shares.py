@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from quanheng.kinds.base import Say
-from quanheng.kinds.data import Corpus, Source, SourceShare
+from quanheng.kinds.corpora import Corpus, SourceShare
 from quanheng.kinds.kind_words import said_zh
 from quanheng.kinds.oversight import Counted, Need, Note, Rule, Total
+from quanheng.kinds.sources import Source
 from quanheng.oversight.rules.evidence import Evidence, Loaded, add, at
 from quanheng.oversight.rules.finding import Finding, NeedCode, measures, missing, note
 from quanheng.stats.binomial import decimal_text

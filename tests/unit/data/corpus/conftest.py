@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from quanheng.data.corpus import SourceInput, scan_folder, store_files
-from quanheng.kinds.data import Collection, Licence, Origin, Reading, Source
+from quanheng.kinds.sources import Collection, Licence, Origin, Reading, Source
 from quanheng.store import LocalObjects, canonical_json, sha256_digest
 
 MakeSource = Callable[..., SourceInput]

@@ -31,7 +31,7 @@ from quanheng.data.corpus.cards import card
 from quanheng.data.corpus.takedown import Wanted, take_down
 from quanheng.data.corpus.token_counts import TokenCounter
 from quanheng.data.corpus.tokens import CorpusTokenizer, Training, train_tokenizer
-from quanheng.kinds.data import CorpusSample, CorpusV2, CorpusV3
+from quanheng.kinds.corpora import CorpusSample, CorpusV2, CorpusV3
 from quanheng.store import LocalObjects, MemoryCache
 
 from .conftest import MakeSource

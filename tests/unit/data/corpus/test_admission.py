@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from quanheng.data.corpus.admission import LIMIT, admit
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Rate
-from quanheng.kinds.data import LexiconTerm
+from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.stats import bound_upper, float_text
 from quanheng.store import canonical_json
 from quanheng.text.lexicon_review import Reviewer

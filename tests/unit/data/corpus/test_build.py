@@ -27,7 +27,8 @@ from quanheng.data.corpus import (
 from quanheng.data.corpus import units as units_module
 from quanheng.data.corpus import work as work_module
 from quanheng.errors import Corrupt, QuanhengError
-from quanheng.kinds.data import Collection, Licence, Origin, Reading, Recipe, Source, SourceFile
+from quanheng.kinds.recipes import Recipe
+from quanheng.kinds.sources import Collection, Licence, Origin, Reading, Source, SourceFile
 from quanheng.stats import draw
 from quanheng.store import JSON, Layer, LocalObjects, MemoryCache
 

@@ -11,7 +11,7 @@ import pytest
 from quanheng.data.corpus import CorpusResult, build, run_here
 from quanheng.data.corpus.cards import card
 from quanheng.data.corpus.recipe import parse_recipe
-from quanheng.kinds.data import Source
+from quanheng.kinds.sources import Source
 from quanheng.store import LocalObjects, MemoryCache
 
 from .conftest import MakeSource

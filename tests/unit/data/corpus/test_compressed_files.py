@@ -17,7 +17,7 @@ from quanheng.data.corpus import compressed as module
 from quanheng.data.corpus.compressed import Decompressed, decompressed
 from quanheng.data.corpus.lines import Broken, Document
 from quanheng.data.corpus.read import FileReader, format_of
-from quanheng.kinds.data import FileFormat, Reading
+from quanheng.kinds.sources import FileFormat, Reading
 
 COMPRESS = {
     "gzip": lambda data: gzip.compress(data, mtime=0),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quanheng.data.corpus import FileReader
-from quanheng.kinds.data import Reading
+from quanheng.kinds.sources import Reading
 
 
 @pytest.fixture(scope="module")

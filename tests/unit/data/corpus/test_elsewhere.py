@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from quanheng.data.corpus import SourceInput, build, elsewhere, parse_recipe, parts, register_elsewhere, run_here, units
 from quanheng.data.corpus.elsewhere import Elsewhere, Streamed, fetch, fetch_part
 from quanheng.errors import Conflict, Corrupt, Invalid, QuanhengError, Unavailable
-from quanheng.kinds.data import Reading
+from quanheng.kinds.sources import Reading
 from quanheng.store import Layer, LocalObjects, MemoryCache, external, sha256_digest
 from quanheng.store.manifest import ETAG
 from quanheng.store.s3 import Listing, Remote

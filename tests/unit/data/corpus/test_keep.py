@@ -21,7 +21,7 @@ from quanheng.data.corpus.recipe import plan
 from quanheng.data.corpus.resolution import texts_key
 from quanheng.data.corpus.work import UnitResult
 from quanheng.errors import NotFound
-from quanheng.kinds.data import Recipe
+from quanheng.kinds.recipes import Recipe
 from quanheng.store import JSON, Cache, LocalObjects, MemoryCache
 
 WEB = shipped_recipe("web-zh")

@@ -16,7 +16,7 @@ from openpyxl import Workbook, load_workbook
 from quanheng.data.corpus import lexicon_sheet
 from quanheng.data.corpus.lexicon_sheet import COLUMNS, BadRow, read_sheet, write_bad_rows, write_sheet
 from quanheng.errors import Invalid
-from quanheng.kinds.data import LexiconTerm
+from quanheng.kinds.lexicons import LexiconTerm
 
 
 def book(*rows: list[Any]) -> bytes:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quanheng.data.corpus import AssetInput, build, look, parquet_rows, read_lexicon, run_here, shipped_recipe
 from quanheng.errors import Corrupt, Invalid
-from quanheng.kinds.data import Reading
+from quanheng.kinds.sources import Reading
 from quanheng.store import LocalObjects, MemoryCache
 
 WORDS = "今天 我们 一起 讨论 图书馆 的 新 规则 大家 觉得 服务 很好 希望 明年 增加 座位".split()

@@ -18,7 +18,7 @@ from quanheng.data.corpus import ocr, ocr_pages
 from quanheng.data.corpus.lines import Broken, Document
 from quanheng.data.corpus.read import FileReader, format_of
 from quanheng.errors import Unavailable
-from quanheng.kinds.data import FileFormat, Reading
+from quanheng.kinds.sources import FileFormat, Reading
 
 for package in ("rapidocr", "onnxruntime", "pypdfium2"):
     pytest.importorskip(package, reason="text recognition comes with quanheng[ocr]")

@@ -10,7 +10,7 @@ import pytest
 from quanheng.data.corpus.operator import Asset, Batch, Tagger, make
 from quanheng.data.corpus.operators import review
 from quanheng.errors import Invalid
-from quanheng.kinds.data import LexiconTerm
+from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.store import canonical_json, sha256_digest
 from quanheng.text.linear import train_linear
 

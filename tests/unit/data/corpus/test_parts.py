@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from quanheng.data.corpus import build, run_here, shipped_recipe
 from quanheng.data.corpus import parts as parts_module
 from quanheng.data.corpus.parts import can_split, open_part, split
-from quanheng.kinds.data import Reading
+from quanheng.kinds.sources import Reading
 from quanheng.store import LocalObjects, MemoryCache
 
 from .conftest import MakeSource

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from quanheng.data.corpus.lines import Broken
 from quanheng.data.corpus.read import Document, FileReader
 from quanheng.errors import Invalid
-from quanheng.kinds.data import FileFormat, Reading
+from quanheng.kinds.sources import FileFormat, Reading
 from quanheng.store import write_zip
 
 pa = pytest.importorskip("pyarrow")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from quanheng.data.corpus import read
 from quanheng.data.corpus.read import FileReader
-from quanheng.kinds.data import Reading
+from quanheng.kinds.sources import Reading
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

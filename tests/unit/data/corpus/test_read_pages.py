@@ -14,7 +14,7 @@ from tests.unit.data.corpus.samples import page, warc_record
 
 from quanheng.data.corpus.lines import Broken, Document
 from quanheng.data.corpus.read import FileReader
-from quanheng.kinds.data import FileFormat, Reading
+from quanheng.kinds.sources import FileFormat, Reading
 
 ONE, TWO = page("第一页的正文很长。"), page("第二页的正文很长。")
 

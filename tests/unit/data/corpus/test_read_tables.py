@@ -13,7 +13,7 @@ from tests.unit.data.corpus.samples import parquet, xlsx, zipped
 from quanheng.data.corpus.lines import Broken, Document
 from quanheng.data.corpus.read import FileReader
 from quanheng.errors import Invalid
-from quanheng.kinds.data import FileFormat, Reading
+from quanheng.kinds.sources import FileFormat, Reading
 
 pytest.importorskip("openpyxl")
 pytest.importorskip("pyarrow")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from quanheng.data.corpus.fields import Fields
 from quanheng.data.corpus.lines import Broken, Document
 from quanheng.data.corpus.read import FileReader
-from quanheng.kinds.data import Reading
+from quanheng.kinds.sources import Reading
 
 
 def read(record: Any, **reading: Any) -> Document | Broken:

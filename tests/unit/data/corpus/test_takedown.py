@@ -23,7 +23,7 @@ from quanheng.data.corpus import (
 )
 from quanheng.data.corpus.takedown import Wanted, take_down
 from quanheng.errors import QuanhengError
-from quanheng.kinds.data import Corpus
+from quanheng.kinds.corpora import Corpus
 from quanheng.store import Layer, LocalObjects, MemoryCache
 
 from .conftest import MakeSource

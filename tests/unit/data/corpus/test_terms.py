@@ -11,7 +11,7 @@ from quanheng.data.corpus.terms import lexicon_of, read_term_file, read_term_lin
 from quanheng.data.corpus.work import read_terms
 from quanheng.errors import QuanhengError
 from quanheng.kinds.base import Rate
-from quanheng.kinds.data import Admission, LexiconTerm
+from quanheng.kinds.lexicons import Admission, LexiconTerm
 from quanheng.store import LocalObjects
 
 GOOD = '{"term": "诈骗", "risk": "A.1.h"}\n\n{"term": "裸聊", "risk": "A.1.f", "mode": "count", "note": "x"}\n'

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from paper import HOSTILE, LITERAL, LONG, squeezed, whole, written_elsewhere
 
-from quanheng.kinds.data import Licence
 from quanheng.kinds.oversight import Assessment
+from quanheng.kinds.sources import Licence
 from quanheng.oversight.report import ReportContext, render_pdf
 from quanheng.oversight.report.content import contents
 from quanheng.oversight.report.pdf import _json

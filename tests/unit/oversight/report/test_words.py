@@ -7,9 +7,11 @@ from typing import get_args
 
 import pytest
 
-from quanheng.kinds.data import FunnelStepName, Region, SamplePurpose
+from quanheng.kinds.corpora import FunnelStepName
 from quanheng.kinds.models import BankPurpose
 from quanheng.kinds.oversight import Basis, Force, Judged, Method, Verdict
+from quanheng.kinds.samples import SamplePurpose
+from quanheng.kinds.sources import Region
 from quanheng.oversight.report.words import WORDS, Tongue, percent, plain_percent, short_digest
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quanheng.kinds.data import LexiconTerm
+from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.kinds.oversight import VerdictRow
 from quanheng.oversight.rules import Item, KeywordJudge, RefusalJudge, judge_items, seal
 from quanheng.oversight.rules.judge import garbled

@@ -14,7 +14,7 @@ from quanheng.data.corpus.cards import DESCRIPTIONS, field_of
 from quanheng.data.corpus.croissant_context import CONTEXT
 from quanheng.data.corpus.export.folder import ExportedFile
 from quanheng.data.corpus.export.record import ExportRecord
-from quanheng.kinds.data import Source
+from quanheng.kinds.sources import Source
 
 if TYPE_CHECKING:
     import pyarrow as pa

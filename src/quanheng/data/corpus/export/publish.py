@@ -21,8 +21,9 @@ from quanheng.data.corpus.export_rows import CorpusFiles, Progress
 from quanheng.data.corpus.markdown import cell, table
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Say
-from quanheng.kinds.data import Corpus, CorpusV2, Source
+from quanheng.kinds.corpora import Corpus, CorpusV2
 from quanheng.kinds.drop_reasons import reason_name
+from quanheng.kinds.sources import Source
 from quanheng.store import canonical_json
 
 

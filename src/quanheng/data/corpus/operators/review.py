@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from quanheng.data.corpus.operator import Batch, Column, Gives, Params, Tagger, operator
-from quanheng.kinds.base import DecimalText, Say
-from quanheng.kinds.data import Day, LexiconTerm
+from quanheng.kinds.base import Day, DecimalText, Say
+from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.text import lexicon_review
 from quanheng.text.lexicon_review import Review, Reviewer
 from quanheng.text.linear import LinearClassifier
