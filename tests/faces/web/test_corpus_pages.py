@@ -139,9 +139,9 @@ def test_the_review_list_leads_to_a_takedown(demo: Any) -> None:
 
 
 def test_review_by_page_and_by_risk(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from quanheng.data import page_finds
+    from quanheng.data.pages import finds
 
-    monkeypatch.setattr(page_finds, "LISTED", 1)
+    monkeypatch.setattr(finds, "LISTED", 1)
     client, seen, query = browser(demo), [], "?tab=review&risk=A.1.f"
     while query:
         tree = page(client, at(demo, "corpus:demo", query))

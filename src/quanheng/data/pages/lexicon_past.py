@@ -10,9 +10,9 @@ from quanheng.core import shown
 from quanheng.core.call import ask
 from quanheng.core.pages import View, tab
 from quanheng.core.shown import Word
-from quanheng.data import page_corpus
-from quanheng.data.page_finds import EVASIONS
-from quanheng.data.page_lexicon import FORMS, PAGE, lexicon_model
+from quanheng.data.pages.corpus import number_of, risk_name
+from quanheng.data.pages.finds import EVASIONS
+from quanheng.data.pages.lexicon import FORMS, PAGE, lexicon_model
 from quanheng.kinds.field_words import FIELD_WORDS
 from quanheng.kinds.lexicons import LexiconV2
 
@@ -50,7 +50,7 @@ def lexicon_admission(view: View) -> Mapping[str, Any]:
         return {"from": digest, "may": f"/p/{view.project}/do/lexicon/admit?" + urlencode({"lexicon": digest})}
     which = view.query.get("which", "demoted" if test.demoted else "")
     which = which if which in WHICH else ""
-    after = page_corpus.number_of(view.query.get("after", ""))
+    after = number_of(view.query.get("after", ""))
     found = ask(view.session, "lexicon.evidence", {"lexicon": digest, "which": which, "after": after, "limit": PAGE})
     base = {"tab": "admission", "which": which}
     return {
@@ -84,7 +84,7 @@ def _evidence(view: View, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "term": shown.quote(row["term"], f"{at}#term"),
         "risk": row["risk"],
-        "name": page_corpus.risk_name(row["risk"], view.language),
+        "name": risk_name(row["risk"], view.language),
         "k": shown.count(row["k"], f"{at}#k"),
         "share": share("k"),
         "upper": shown.bound("upper", row["k"], n, f"{at}#k", f"{at}#n", value=row["upper"]),
@@ -184,7 +184,7 @@ def _difference(view: View, pair: Sequence[str], other: str) -> dict[str, Any]:
     """Return what the later version of the two has differently, one sort of difference a page at a time."""
     first, second = pair
     change = view.query.get("change", "")
-    after = page_corpus.number_of(view.query.get("after", ""))
+    after = number_of(view.query.get("after", ""))
     asked: dict[str, Any] = {"first": first, "second": second, "after": after, "limit": PAGE}
     found = ask(view.session, "lexicon.diff", {**asked, "change": change if change in CHANGES else "added"})
     if change not in CHANGES:  # opened at something to see
@@ -217,7 +217,7 @@ def _differing(view: View, row: Mapping[str, Any], digest: str, first: str) -> d
     return {
         "term": shown.quote(row["term"], f"{place}#term", digest),
         "risk": row["risk"],
-        "name": page_corpus.risk_name(row["risk"], view.language),
+        "name": risk_name(row["risk"], view.language),
         "mode": view.say(*FORMS[row["mode"]]),
         "fields": [
             {

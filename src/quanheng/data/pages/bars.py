@@ -12,13 +12,8 @@ from quanheng.core import shown
 from quanheng.core.call import ask
 from quanheng.core.pages import Action, Bar, Tone, View, bar, tab, title
 from quanheng.core.shown import Shown, Word
-from quanheng.data import page_account, page_corpus, page_finds, page_lengths, page_try
-from quanheng.data import page_exports as _exports  # noqa: F401 - registers its pages
-from quanheng.data import page_lexicon as _lexicon  # noqa: F401 - registers its pages
-from quanheng.data import page_lexicon_past as _lexicon_past  # noqa: F401 - registers its pages
-from quanheng.data import page_ngram as _ngram  # noqa: F401 - registers its pages
-from quanheng.data import page_samples as _samples  # noqa: F401 - registers its pages
-from quanheng.data.page_corpus import REGIONS
+from quanheng.data.pages import account, corpus, finds, lengths, tryout
+from quanheng.data.pages.corpus import REGIONS
 from quanheng.errors import Text
 from quanheng.kinds.corpora import Corpus
 from quanheng.kinds.kind_words import said_zh
@@ -90,48 +85,48 @@ def corpus_bar(view: View) -> Bar:
 @tab("corpus", "funnel", title=("How it came about", "形成过程"), template="data/funnel.html")
 def corpus_funnel(view: View) -> Mapping[str, Any]:
     """Return what each step left of documents and characters."""
-    return {"from": view.artifact.digest, **page_corpus.funnel(view, _corpus(view))}
+    return {"from": view.artifact.digest, **corpus.funnel(view, _corpus(view))}
 
 
 @tab("corpus", "composition", title=("Composition", "构成"), template="data/composition.html")
 def corpus_composition(view: View) -> Mapping[str, Any]:
     """Return what the corpus is made of: sources, scripts, encodings, masked data, filter hits."""
-    return {"from": view.artifact.digest, **page_corpus.composition(view, _corpus(view))}
+    return {"from": view.artifact.digest, **corpus.composition(view, _corpus(view))}
 
 
 @tab("corpus", "account", title=("Account", "总账"), template="data/account.html")
 def corpus_account(view: View) -> Mapping[str, Any]:
     """Return each source by reason, bad items, regions and licences, in documents, characters, bytes or tokens."""
-    return {"from": view.artifact.digest, **page_account.account(view, _corpus(view))}
+    return {"from": view.artifact.digest, **account.account(view, _corpus(view))}
 
 
 @tab("corpus", "samples", title=("Look inside", "样例"), template="data/samples.html")
 def corpus_samples(view: View) -> Mapping[str, Any]:
     """Return documents that were kept beside those that were dropped, masked or hit; or one document whole."""
-    return {"from": view.artifact.digest, **page_corpus.samples(view, _corpus(view))}
+    return {"from": view.artifact.digest, **corpus.samples(view, _corpus(view))}
 
 
 @tab("corpus", "lengths", title=("Lengths", "长度分布"), template="data/lengths.html")
 def corpus_lengths(view: View) -> Mapping[str, Any]:
     """Return how long documents are."""
-    return {"from": view.artifact.digest, **page_lengths.lengths(view)}
+    return {"from": view.artifact.digest, **lengths.lengths(view)}
 
 
 def _duplicates_count(view: View) -> str:
-    n, places = page_finds.duplicates_in_all(_corpus(view))
+    n, places = finds.duplicates_in_all(_corpus(view))
     return shown.count(n, places, view.artifact.digest) if n else ""
 
 
 @tab("corpus", "duplicates", title=("Duplicates", "重复"), template="data/duplicates.html", count=_duplicates_count)
 def corpus_duplicates(view: View) -> Mapping[str, Any]:
     """Return duplicates in pairs."""
-    return {"from": view.artifact.digest, **page_finds.duplicates(view, _corpus(view))}
+    return {"from": view.artifact.digest, **finds.duplicates(view, _corpus(view))}
 
 
 @tab("corpus", "personal", title=("Personal data", "个人信息"), template="data/personal.html")
 def corpus_personal(view: View) -> Mapping[str, Any]:
     """Return what personal data was masked, and where."""
-    return {"from": view.artifact.digest, **page_finds.personal(view, _corpus(view))}
+    return {"from": view.artifact.digest, **finds.personal(view, _corpus(view))}
 
 
 def _review_count(view: View) -> str:
@@ -142,13 +137,13 @@ def _review_count(view: View) -> str:
 @tab("corpus", "review", title=("Review", "复核"), template="data/review.html", count=_review_count)
 def corpus_review(view: View) -> Mapping[str, Any]:
     """Return the documents listed for review."""
-    return {"from": view.artifact.digest, **page_finds.review(view, _corpus(view))}
+    return {"from": view.artifact.digest, **finds.review(view, _corpus(view))}
 
 
 @tab("corpus", "compare", title=("Compare", "比较"), template="data/compare.html")
 def corpus_compare(view: View) -> Mapping[str, Any]:
     """Return the corpus beside another one."""
-    return {"from": view.artifact.digest, **page_finds.compare(view, _corpus(view))}
+    return {"from": view.artifact.digest, **finds.compare(view, _corpus(view))}
 
 
 @tab("corpus", "card", title=("Card", "说明卡"), template="data/card.html")
@@ -156,7 +151,7 @@ def corpus_card(view: View) -> Mapping[str, Any]:
     """Return the data card in the language of the page."""
     name = f"card.{view.language}.md"
     with view.artifact.open_layer(name) as stream:
-        text = stream.read(page_corpus.CARD_BYTES).decode("utf-8", "replace")
+        text = stream.read(corpus.CARD_BYTES).decode("utf-8", "replace")
     return {"from": view.artifact.digest, "name": name, "card": shown.quote(text, name)}
 
 
@@ -249,7 +244,7 @@ def _files_count(view: View) -> str:
 @tab("source", "files", title=("Files", "文件"), template="data/files.html", count=_files_count)
 def source_files(view: View) -> Mapping[str, Any]:
     """Return the files with format and size, a page at a time."""
-    model, after = _source(view), page_corpus.number_of(view.query.get("after", ""))
+    model, after = _source(view), corpus.number_of(view.query.get("after", ""))
     layers = {layer.title: layer for layer in view.artifact.layers}
     rows = [
         {
@@ -294,12 +289,12 @@ def source_samples(view: View) -> Mapping[str, Any]:
 @tab("source", "try", title=("Try a recipe", "试清洗"), template="data/try.html", is_long=True)
 def source_try(view: View) -> Mapping[str, Any]:
     """Return the form of a recipe with its steps, and what it would do to a sample of the source."""
-    return {"from": view.artifact.digest, **page_try.tried(view)}
+    return {"from": view.artifact.digest, **tryout.tried(view)}
 
 
 def _as_read(view: View, file: str, row: Mapping[str, Any]) -> dict[str, Any]:
     place = shown.where("read", file=file, row=row["row"])
-    broken = page_corpus.BROKEN.get(row["reason"], (row["reason"], row["reason"]))
+    broken = corpus.BROKEN.get(row["reason"], (row["reason"], row["reason"]))
     return {
         "row": shown.quote(row["row"], place + "#row"),
         "problem": view.say(*broken) if row["broken"] else "",

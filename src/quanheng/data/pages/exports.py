@@ -11,8 +11,8 @@ from django.utils.html import format_html
 
 from quanheng.core import shown
 from quanheng.core.pages import Action, Bar, View, bar, tab, title
-from quanheng.data.page_corpus import number_of
 from quanheng.data.page_queries import input_of, source_titles
+from quanheng.data.pages.corpus import number_of
 from quanheng.errors import Text
 from quanheng.kinds.base import Rate
 from quanheng.kinds.exports import Export, Mix, MixGroup, Tokenizer

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from quanheng.core import permission, shown
 from quanheng.core.call import ask
 from quanheng.core.pages import View
-from quanheng.data.page_corpus import number_of, risk_name, title_of
 from quanheng.data.page_decisions import DUPLICATES
+from quanheng.data.pages.corpus import number_of, risk_name, title_of
 from quanheng.kinds.corpora import Corpus, CorpusV2
 from quanheng.kinds.drop_reasons import reason_name
 from quanheng.kinds.risks import RISKS

@@ -13,8 +13,8 @@ from quanheng.core import clock, shown
 from quanheng.core.call import ask
 from quanheng.core.pages import Action, Bar, Tone, View, bar, tab, title
 from quanheng.core.shown import Word
-from quanheng.data import page_corpus
-from quanheng.data.page_finds import EVASIONS
+from quanheng.data.pages.corpus import number_of, risk_name
+from quanheng.data.pages.finds import EVASIONS
 from quanheng.errors import QuanhengError, Text
 from quanheng.kinds.lexicons import Lexicon, LexiconV2, LexiconV3
 
@@ -143,7 +143,7 @@ def lexicon_terms(view: View) -> Mapping[str, Any]:
     """Return the terms that fit the filter, a page at a time."""
     model, digest = lexicon_model(view), view.artifact.digest
     asked = _asked(view, model)
-    after = page_corpus.number_of(view.query.get("after", ""))
+    after = number_of(view.query.get("after", ""))
     found = ask(
         view.session, "lexicon.terms", {"lexicon": digest, **asked, "within": WITHIN, "after": after, "limit": PAGE}
     )
@@ -166,7 +166,7 @@ def lexicon_terms(view: View) -> Mapping[str, Any]:
         ],
         "total": shown.count(model.terms, "/terms"),
         "risks": [
-            {"id": id_, "name": page_corpus.risk_name(id_, view.language), "n": n, "on": id_ == asked["risk"]}
+            {"id": id_, "name": risk_name(id_, view.language), "n": n, "on": id_ == asked["risk"]}
             for id_, n in model.per_risk.items()
         ],
         "modes": [{"name": name, "word": view.say(*FORMS[name]), "on": name == asked["mode"]} for name in FORMS],
@@ -226,7 +226,7 @@ def _row(view: View, model: Lexicon, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "term": shown.quote(row["term"], f"{at}#term"),
         "risk": row["risk"],
-        "name": page_corpus.risk_name(row["risk"], view.language),
+        "name": risk_name(row["risk"], view.language),
         "category": shown.quote(row["category"], f"{at}#category") if row["category"] else "",
         "mode": view.say(*MODES[row["mode"]]),
         "partners": [shown.quote(word, f"{at}#with_terms/{place}") for place, word in enumerate(row["with_terms"])],
@@ -299,7 +299,7 @@ def _hit(view: View, text: str, hit: Mapping[str, Any]) -> dict[str, Any]:
         "term": shown.quote(term["term"], f"{at}#term"),
         "href": "?" + urlencode({"tab": "terms", "text": term["term"]}),
         "risk": term["risk"],
-        "name": page_corpus.risk_name(term["risk"], view.language),
+        "name": risk_name(term["risk"], view.language),
         "evasion": view.say(*EVASIONS[hit["evasion"]]) if hit["evasion"] else view.say("as written", "原样"),
         "mode": view.say(*MODES[term["mode"]]),
         "word": Word(view.say(*WHY_NOT[hit["why_not"]]), "na") if hit["why_not"] else counts,

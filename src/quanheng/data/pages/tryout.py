@@ -12,8 +12,7 @@ from quanheng.core import shown
 from quanheng.core.call import ask
 from quanheng.core.pages import View
 from quanheng.core.shown import Word
-from quanheng.data import page_recipe
-from quanheng.data.page_corpus import number_of
+from quanheng.data.pages.corpus import number_of
 from quanheng.errors import QuanhengError
 from quanheng.kinds.drop_reasons import reason_name
 
@@ -66,7 +65,7 @@ def tried(view: View) -> dict[str, Any]:
     try:
         linted = ask(view.session, "recipe.lint", asked.of())
         found |= {
-            "steps": page_recipe.linted(view, linted),
+            "steps": linted(view, linted),
             "name": linted["name"],
             "labels": ", ".join(linted["labels"]),
         }

@@ -104,7 +104,7 @@ def _kept(view: View, place: int, share: SourceShare, unit: Unit, model: Corpus)
     }
 
 
-def reasons(model: CorpusV3, field: str) -> list[str]:
+def reasons_of(model: CorpusV3, field: str) -> list[str]:
     """Return the reasons under which a field of the sources has amounts: those with a name first, in their order."""
     found = {reason for share in model.per_source for reason in getattr(share, field)}
     return [*(reason for reason in REASONS if reason in found), *sorted(found - REASONS.keys())]
@@ -122,7 +122,7 @@ def _by_reason(
     view: View, model: CorpusV3, unit: Unit, field: str, decision: str, title: tuple[str, str]
 ) -> dict[str, Any] | None:
     """Return a table of sources by reason, None where there is nothing in it."""
-    found = reasons(model, field)
+    found = reasons_of(model, field)
     if not found:
         return None
     return {

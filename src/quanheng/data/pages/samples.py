@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from quanheng.core import shown
 from quanheng.core.call import ask
 from quanheng.core.pages import Action, Bar, View, bar, tab, title
-from quanheng.data import page_corpus
+from quanheng.data.pages.corpus import number_of
 from quanheng.errors import Text
 from quanheng.kinds.samples import Sample, SampleCommitment
 
@@ -81,7 +81,7 @@ def sample_bar(view: View) -> Bar:
 def sample_items(view: View) -> Mapping[str, Any]:
     """Return seed and checkpoint, and the items with their texts."""
     model, digest = _sample(view), view.artifact.digest
-    after, source = page_corpus.number_of(view.query.get("after", "")), view.query.get("source", "")
+    after, source = number_of(view.query.get("after", "")), view.query.get("source", "")
     data = {"sample": digest, "source": source, "after": after, "limit": ITEMS}
     found = ask(view.session, "sample.items", data)
     base = {"tab": "items", **({"source": source} if source else {})}

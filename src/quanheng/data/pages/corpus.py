@@ -12,8 +12,9 @@ from quanheng.core import shown
 from quanheng.core.call import ask
 from quanheng.core.pages import View
 from quanheng.core.shown import Shown, Word
-from quanheng.data import page_account, page_recipe
 from quanheng.data.corpus.account import Unit
+from quanheng.data.pages.account import FIELDS, name_of, reasons_of, share_place, switch, unit_of
+from quanheng.data.pages.recipe import funnel_places, operator_name, recipe_of
 from quanheng.kinds.base import Say
 from quanheng.kinds.corpora import Corpus, CorpusV2, CorpusV3, FunnelStep, SourceShare
 from quanheng.kinds.drop_reasons import REASONS, reason_name
@@ -109,19 +110,19 @@ def risk_name(risk: str, language: str) -> str:
 
 def funnel(view: View, model: Corpus) -> dict[str, Any]:
     """Return every step with what it left and took, in documents and characters, and the widths of its bars."""
-    unit = page_account.unit_of(view, model)
+    unit = unit_of(view, model)
     widest = max((getattr(step, f"{unit}_before") for step in model.funnel), default=0)
-    places = page_recipe.funnel_places(model)
+    places = funnel_places(model)
     rows = [_funnel_row(view, model, index, places.get(index), widest, unit) for index in range(len(model.funnel))]
     broken = sum(share.broken_rows for share in model.per_source)
     unread = shown.total(f"/per_source/{place}/broken_rows" for place in range(len(model.per_source)))
     return {
         "rows": rows,
-        "units": page_account.switch(view, model, "funnel"),
+        "units": switch(view, model, "funnel"),
         "second": view.say(*SECOND[_second(unit)]),
         "broken": shown.count(broken, unread) if broken else "",
         "broken_href": _look("broken"),
-        "recipe": page_recipe.recipe_of(view, model) if isinstance(model.recipe, Recipe) else None,
+        "recipe": recipe_of(view, model) if isinstance(model.recipe, Recipe) else None,
         "scale": _first_engine(view, model.recipe) if isinstance(model.recipe, RecipeV1) else [],
     }
 
@@ -166,7 +167,7 @@ def _funnel_row(view: View, model: Corpus, index: int, place: int | None, widest
 def _step_name(view: View, step: FunnelStep, use: str | None) -> str:
     """Return what a step of the funnel is called: by its operator, or why it dropped."""
     if use and step.step in ("edit", "deduplicate"):
-        return page_recipe.operator_name(view, use)
+        return operator_name(view, use)
     name = view.say(*STEPS[step.step])
     if step.step in ("drop", "edit") and step.reason:
         name += view.say(": ", "：") + _said(view, step.reason)
@@ -334,7 +335,7 @@ def samples(view: View, model: Corpus) -> dict[str, Any]:
         ]
         + _kept_chips(view, model, decision, reason, base),
         "sources": [{"digest": digest, "title": title, "on": digest == source} for digest, title in sources.items()],
-        "chosen": (page_account.name_of(view, reason) if decision else _said(view, reason)) if reason else "",
+        "chosen": (name_of(view, reason) if decision else _said(view, reason)) if reason else "",
         "kept": [_row(view, row, model) for row in found["kept"]],
         "other": [_row(view, row, model, decision=decision) for row in found["rows"]] if reason else [],
         "excerpts": decision in ("", "drop") and reason not in ("masked", "hit", ""),
@@ -346,8 +347,8 @@ def samples(view: View, model: Corpus) -> dict[str, Any]:
 def _asked(view: View, model: Corpus, reasons: Sequence[str]) -> tuple[str, str]:
     """Return of which kept samples the address asks, and the reason; ("", reason) to draw from all of it."""
     decision, reason = view.query.get("decision", ""), view.query.get("reason", "")
-    field = page_account.FIELDS.get(decision, "")
-    if field and isinstance(model, CorpusV3) and reason in page_account.reasons(model, field):
+    field = FIELDS.get(decision, "")
+    if field and isinstance(model, CorpusV3) and reason in reasons_of(model, field):
         return decision, reason
     return "", reason if reason in reasons else next(iter(reasons), "")
 
@@ -358,14 +359,14 @@ def _kept_chips(view: View, model: Corpus, decision: str, reason: str, base: dic
         return []
     found = []
     for name, word in (("edit", ("edited: ", "编辑：")), ("review", ("listed: ", "待复核："))):
-        field = page_account.FIELDS[name]
-        for one in page_account.reasons(model, field):
-            n, place = page_account.share_place(field, one, model)
+        field = FIELDS[name]
+        for one in reasons_of(model, field):
+            n, place = share_place(field, one, model)
             found.append(
                 {
                     "slug": one,
                     "href": "?" + urlencode({**base, "decision": name, "reason": one}),
-                    "title": view.say(*word) + page_account.name_of(view, one),
+                    "title": view.say(*word) + name_of(view, one),
                     "n": shown.count(n, place),
                     "on": (name, one) == (decision, reason),
                 }
