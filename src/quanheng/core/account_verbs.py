@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
+from quanheng.core.access_verbs import find_actor
 from quanheng.core.inputs import Input, Secret, param
 from quanheng.core.session import Session
 from quanheng.core.verb import query, verb
-from quanheng.core.verbs import Nothing, find_actor
+from quanheng.core.verbs import Nothing
 
 
 class UserInvite(Input):

@@ -145,8 +145,10 @@ def _input_of(function: Callable[..., Any]) -> type[Input]:
 _WINGS = ("compute", "data", "models", "scenarios", "oversight")
 _CORE = (
     "verbs",
+    "access_verbs",
     "account_verbs",
     "queries",
+    "log_queries",
     "artifact_queries",
     "job_queries",
     "file_verbs",

@@ -17,8 +17,10 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 #: Where answers and the values of verbs are made.
 ANSWERS = (
     "core/queries.py",
+    "core/log_queries.py",
     "core/artifact_queries.py",
     "core/verbs.py",
+    "core/access_verbs.py",
     "core/maintenance.py",
     "core/case/rows.py",
     "core/case/clocks.py",
