@@ -98,18 +98,18 @@ def _parsed(html: str) -> HTMLTree | None:
     try:
         from resiliparse.parse.html import HTMLParserException, HTMLTree
     except ImportError as error:
-        raise _missing("Resiliparse", "resiliparse") from error
+        raise _missing("Resiliparse", "data") from error
     try:
         return HTMLTree.parse(html.encode("utf-8", "replace").decode("utf-8"))
     except HTMLParserException:
         return None
 
 
-def _missing(name: str, package: str) -> Unavailable:
+def _missing(package: str, extra: str) -> Unavailable:
     return Unavailable(
-        f"pages cannot be read: the package {package} is not installed",
-        f"无法读取网页：未安装 {name}",
-        hint=("Install quanheng[data].", "请安装 quanheng[data]。"),
+        f"pages cannot be read so: {package} is not installed",
+        f"无法按此方式读取网页：未安装 {package}",
+        hint=(f"Run: pip install 'quanheng[{extra}]'", f"请运行：pip install 'quanheng[{extra}]'"),
         code="missing_extra",
     )
 
@@ -135,7 +135,7 @@ def _precise(html: str) -> str:
     try:
         import trafilatura
     except ImportError as error:
-        raise _missing("Trafilatura", "trafilatura") from error
+        raise _missing("Trafilatura", "precise") from error
     found = trafilatura.extract(
         html,
         output_format="markdown",
