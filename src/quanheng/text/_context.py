@@ -22,6 +22,19 @@ _SERIAL = re.compile(
 _UNIT = re.compile(r"[ ]?(?:[元件个次人吨倍股户%‰]|万|亿|字节|字符|byte|公里|平方|毫秒|秒)")
 
 
+class Cues(NamedTuple):
+    """What may stand in a text: flags of `personal_data_kernels`; its folded view; places in that.
+
+    stretches: those of `_numbers`, without their margins. cued: the ends of words behind which there may be a name.
+    None where they are not known.
+    """
+
+    flags: int
+    view: str
+    stretches: list[tuple[int, int]] | None
+    cued: list[int] | None
+
+
 def before(seen: str, at: int, reach: int = REACH) -> str:
     """Return at most `reach` characters before `at`, of the same line and behind whatever was found before."""
     lead = seen[max(0, at - reach) : at]

@@ -98,6 +98,11 @@ _CUE = (
     r"(?:姓名|名称|名字|信息|名)?(?:[(][^()\n\0]{1,8}[)])?"
 )
 _COMPOUND_FIRST = "".join(sorted({word[0] for word in _COMPOUND}))
+#: What a name begins with behind a sign, and without one.
+SURNAMES, DIRECT_SURNAMES = _SINGLE + _DIRECT_SINGLE + _COMPOUND_FIRST, _DIRECT_SINGLE + _COMPOUND_FIRST
+#: The words that announce a name, as they are in the folded view; and what is only the title of a column of names.
+CUES = (*_CUE_WORDS, *_LATIN_CUES, "户名", "业主", '"name', *(f"姓{' ' * blanks}名" for blanks in range(1, 5)))
+TITLE = "name"
 
 
 def _ended_by(words: Iterable[str]) -> str:
@@ -146,18 +151,30 @@ def may_hold_names(text: str) -> bool:
     return _CUED.search(text) is not None
 
 
-def names(seen: str) -> Spans:
-    """Yield names of persons behind a cue, and in columns of tables whose title is one."""
-    if not _CUED.search(seen):
-        return
-    for pattern in (_ANNOUNCED, _DIRECT, _NAMED):
-        for match in pattern.finditer(seen):
-            if not _is_word(match.group(1)):
-                yield match.span(1)
-    for cell in columns(seen, _TITLE):
+def names(seen: str, cued: Iterable[int] | None = None, *, in_tables: bool = True) -> list[tuple[int, int]]:
+    """Return names of persons behind a cue, and in columns of tables whose title is one.
+
+    cued: the only places at which a name can be announced, None where they are not known.
+    """
+    found = []
+    for start, end in ((0, len(seen)),) if cued is None else _lines(seen, cued):
+        for pattern in (_ANNOUNCED, _DIRECT, _NAMED):
+            found += [match.span(1) for match in pattern.finditer(seen, start, end) if not _is_word(match.group(1))]
+    for cell in columns(seen, _TITLE) if in_tables else ():
         shown = seen[cell.start : cell.end]
         if _WHOLE.fullmatch(shown) and not _is_word(shown):
-            yield cell.start, cell.end
+            found.append((cell.start, cell.end))
+    return found if found and _CUED.search(seen) else []
+
+
+def _lines(seen: str, places: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield the lines that these places are in; no word that announces a name, and no name, goes beyond one."""
+    done = -1
+    for place in places:
+        if place > done:
+            start, end = seen.rfind("\n", 0, place) + 1, seen.find("\n", place)
+            done = len(seen) if end < 0 else end
+            yield start, done
 
 
 def _is_word(name: str) -> bool:

@@ -9,7 +9,7 @@ Numbers of service lines (400, 800, 95xxx) are those of companies and are not lo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from quanheng.text._context import before, columns, is_called_serial
 from quanheng.text.check_digits import is_credit_code, is_date, is_luhn, is_organisation_code, is_resident_id
@@ -20,18 +20,22 @@ Find = Callable[[str, int, int], Spans]
 
 _STRETCH = re.compile(r"[0-9](?:[ ().\-]{0,3}[0-9x]){6,}")
 _MARGIN_LEFT = 4  # "+86", an opening bracket, a letter that starts a code
-_MARGIN_RIGHT = 14  # "转12345" and one beyond, or the ten letters at the end of a credit code
+MARGIN_RIGHT = 14  # "转12345" and one beyond, or the ten letters at the end of a credit code
 
 
-def stretches(seen: str) -> list[tuple[int, int]]:
-    """Return the pieces of `seen` that may hold a long number, with a margin, in order and apart."""
+def stretches(seen: str, within: Sequence[tuple[int, int]] | None = None) -> list[tuple[int, int]]:
+    """Return the pieces of `seen` that may hold a long number, with a margin, in order and apart.
+
+    within: where they are in the text before anything of it was hidden, without their margins, when that is known.
+    """
     pieces: list[tuple[int, int]] = []
-    for match in _STRETCH.finditer(seen):
-        start, end = max(0, match.start() - _MARGIN_LEFT), match.end() + _MARGIN_RIGHT
-        if pieces and start <= pieces[-1][1]:  # a piece that ends inside a number would make a shorter one of it
-            pieces[-1] = (pieces[-1][0], end)
-        else:
-            pieces.append((start, end))
+    for first, last in ((0, len(seen)),) if within is None else within:
+        for match in _STRETCH.finditer(seen, first, last):
+            start, end = max(0, match.start() - _MARGIN_LEFT), match.end() + MARGIN_RIGHT
+            if pieces and start <= pieces[-1][1]:  # a piece that ends inside a number would make a shorter one of it
+                pieces[-1] = (pieces[-1][0], end)
+            else:
+                pieces.append((start, end))
     return pieces
 
 

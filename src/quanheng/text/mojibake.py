@@ -46,7 +46,8 @@ _LATIN = re.compile(4 * _LATIN_LETTER)
 _LATIN_RUN = re.compile(f"{_LATIN_LETTER}(?:[\x20-\x7e]*{_LATIN_LETTER})+")
 _ODD = re.compile("锟斤拷|斤拷锟|[锟拷]{2,}|锟斤|\ufffd")
 _LOST = re.compile("[锟斤拷]{2,}|\ufffd")
-_NOT_ASCII = re.compile("[^\x00-\x7f]+")
+#: So much of a text mostly shows already that it is no UTF-8.
+_HEAD = 8
 _RIGHT: dict[Wrong, str] = {"utf8_as_latin1": "utf-8", "gbk_as_latin1": "gb18030", "big5_as_latin1": "big5hkscs"}
 
 
@@ -74,6 +75,21 @@ def _gbk_pairs() -> re.Pattern[str]:
     leads = (*range(0xE3, 0xEA), 0xEF)
     pairs = [bytes([lead, trail]).decode("gb18030", "ignore") for lead in leads for trail in range(0x80, 0xC0)]
     return re.compile("[" + "".join(sorted(pair for pair in pairs if len(pair) == 1)) + "]")
+
+
+@cache
+def _stretches() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return a stretch without ASCII that may be UTF-8 read as GBK, and the beginning of one that cannot be.
+
+    What a stretch of UTF-8 begins with has such bytes in GBK: lead C2-F4, trail 80-BF. Both patterns begin with a set,
+    which `re` skips to; what stands before is asked then.
+    """
+    pairs = [
+        bytes([lead, trail]).decode("gb18030", "ignore") for lead in range(0xC2, 0xF5) for trail in range(0x80, 0xC0)
+    ]
+    begins = "".join(sorted(pair for pair in pairs if len(pair) == 1))
+    first = r"(?<![^\x00-\x7f][\s\S])"
+    return re.compile(f"[{begins}]{first}[^\x00-\x7f]*"), re.compile(f"[^\x00-\x7f{begins}]{first}")
 
 
 def repair(text: str) -> Repaired:
@@ -158,6 +174,15 @@ def _without_latin(text: str) -> tuple[str, Wrong | None]:
 
 
 def _as_utf8(text: str) -> str | None:
+    head = text[:_HEAD]
+    if len(text) > _HEAD and "€" not in head:
+        try:
+            head.encode("gb18030").decode("utf-8")
+        except UnicodeDecodeError as error:
+            if error.start < len(error.object) - 3:  # not only cut off
+                return None
+        except UnicodeEncodeError:
+            return None
     # Code page 936 reads the lone byte 0x80 as the euro sign, which GB18030 writes as two bytes.
     for euro in (b"\xa2\xe3", b"\x80") if "€" in text else (b"",):
         try:
@@ -182,16 +207,18 @@ def _without_gbk(text: str) -> tuple[str, Wrong | None]:
     mended: list[str] = []
     done = 0
     pairs = _gbk_pairs()
+    stretch, no_stretch = _stretches()
     while (found := pairs.search(text, done)) is not None:
         start = text.rfind("\n", done, found.start()) + 1 or done
         end = text.find("\n", found.end())
         end = len(text) if end < 0 else end
         line = text[start:end]
         mended.append(text[done:start])
-        if (whole := _as_utf8(line)) is not None and _certain(line, whole):
+        whole = None if no_stretch.search(line) else _as_utf8(line)
+        if whole is not None and _certain(line, whole):
             first.append("utf8_as_gbk")
             mended.append(whole)
         else:
-            mended.append(_NOT_ASCII.sub(mend, line))
+            mended.append(stretch.sub(mend, line))
         done = end
     return "".join((*mended, text[done:])), first[0] if first else None

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from quanheng.errors import Unavailable
+from quanheng.text import utf8_kernels as kinds
 from quanheng.text.script import HAN
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from opencc_pyo3 import OpenCC
+
+    Utf8 = tuple[NDArray[np.uint8], NDArray[np.int32]]
 
 #: Recorded wherever normalised text is; a change of `normalise` is a new version.
 VERSION = 2
@@ -29,7 +35,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
     "\ufff9-\ufffb\U000e0000-\U000e007f]+"
 )
-_NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_NEWLINES = re.compile("[\r\x0b\x0c\x85\u2028\u2029](?:(?<=\r)\n)?")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _LINE_ENDS = re.compile(r"[^\S\n]+(?=\n)")
 #: Whether there is one of those: line ends are few, and `re` skips to a character that a pattern begins with.
@@ -46,6 +52,7 @@ _RADICALS = str.maketrans(
     "厂乛乚乙亻冂刀刂卜㔾小小兀尣尢巳幺彑忄心扌攵旡日月歺母民氵氺灬爫爫丬牛犭王目示礻糹纟罓罒㓁冗羊耂肀聿"
     "肉艹艹艹虎衤覀西见角讠贝车辶辶辶邑钅長镸长门阝雨青韦页风飞食飠饣马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀龟",
 ) | {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0x2F00, 0x2FD6)}
+_RADICAL = re.compile("[\u2e80-\u2fd5]")
 
 
 def normalise(text: str) -> str:
@@ -59,7 +66,9 @@ def normalise(text: str) -> str:
     """
     if _SUSPECT.search(text):
         text = _NEWLINES.sub("\n", text)
-        text = _SURROGATES.sub("\ufffd", _INVISIBLE.sub("", text)).translate(_RADICALS)
+        text = _SURROGATES.sub("\ufffd", _INVISIBLE.sub("", text))
+        if _RADICAL.search(text):
+            text = text.translate(_RADICALS)
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
     if _BLANK_BEFORE_END.search(text):
@@ -67,6 +76,64 @@ def normalise(text: str) -> str:
     if "\n\n\n" in text:
         text = _BLANK_LINES.sub("\n\n", text)
     return text.strip()
+
+
+_CODE_POINTS = 0x110000
+#: Hangul letters, which NFC puts together though they are no marks.
+_JAMO = re.compile("[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]")
+
+
+@cache
+def _classes() -> Any:
+    """Return what each code point is to `utf8_kernels.irregular`; the rarer ones are entered when they are met."""
+    import numpy as np
+
+    table = np.full(_CODE_POINTS, kinds.UNKNOWN, np.uint8)
+    for first, last in ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0x20000, 0x2F7FF), (0x30000, 0x323AF)):
+        table[first : last + 1] = 0
+    for usual in (range(0x500), range(0x2000, 0x2C00), range(0x2E80, 0x3400), range(0xFE00, 0x10000)):
+        _learn_classes(table, map(chr, usual))
+    return table
+
+
+def _learn_classes(table: Any, characters: Iterable[str]) -> None:
+    for character in characters:
+        code = ord(character)
+        if table[code] == kinds.UNKNOWN:
+            table[code] = _class_of(character)
+
+
+def _class_of(character: str) -> int:
+    if character == "\n":
+        return kinds.LINE_END
+    category = unicodedata.category(character)
+    # In the higher planes letters compose that are no marks: of those only symbols are known to stay as they are.
+    is_high = character > "\uffff" and category[0] != "S"
+    is_mark = category[0] == "M" and not "\ufe00" <= character <= "\ufe0f"  # emoji have those, which stay as they are
+    composes = unicodedata.combining(character) > 0 or is_mark or _JAMO.match(character) is not None
+    if is_high or composes or _SUSPECT.match(character) or not unicodedata.is_normalized("NFC", character):
+        return kinds.ODD
+    return kinds.BLANK if character.isspace() else 0
+
+
+def irregular(texts: Sequence[str], utf8: Utf8) -> list[int]:
+    """Return the places of the texts that `normalise` may change, in order; the others it does not.
+
+    utf8: the same texts as one array of bytes; text i is data[offsets[i]:offsets[i + 1]].
+    """
+    from quanheng.text.compiled import load
+
+    kernels = load("utf8_kernels")
+    if kernels is None:
+        return list(range(len(texts)))
+    import numpy as np
+
+    flags = np.empty(len(texts), np.uint8)
+    is_unknown = kernels.irregular(*utf8, len(texts), _classes(), flags)
+    rows: list[int] = np.flatnonzero(flags).tolist()
+    if is_unknown:
+        _learn_classes(_classes(), set().union(*(texts[row] for row in rows)))
+    return rows
 
 
 _FULL_WIDTH = str.maketrans(",;:?!.()", "，；：？！。（）")
@@ -158,47 +225,46 @@ class _Fold(dict[int, str | None]):
 _FOLD = _Fold()
 
 
-#: From this length on, numpy is worth its import; the table covers the planes that ordinary text is in.
-_ARRAY_FROM, _TABLE_POINTS = 256, 0x20000
+#: From this length on, numpy is worth its import.
+_ARRAY_FROM = 256
 _NOTHING, _UNKNOWN = 0xFFFFFFFF, 0xFFFFFFFE
 
 
 @cache
-def _fold_table() -> Any:
-    """Return the folded code point of each, `_UNKNOWN` for those not met yet; None where numpy is not installed.
+def fold_table() -> Any:
+    """Return the folded code point of each, as uint32; 0xFFFFFFFE for those not met yet, until `learn_folds`.
 
-    `_NOTHING` stands for a character that is left out.
+    0xFFFFFFFF stands for a character that is left out. None where numpy is not installed.
     """
     try:
         import numpy as np
     except ImportError:
         return None
-    return np.full(_TABLE_POINTS, _UNKNOWN, np.uint32)
+    return np.full(_CODE_POINTS, _UNKNOWN, np.uint32)
 
 
-def _folded_points(points: Any, table: Any) -> Any:
-    """Return the folded code points; the table learns characters that it meets for the first time."""
-    folded = table[points]
-    if folded.max() >= _UNKNOWN and (folded == _UNKNOWN).any():
-        for code in set(points[folded == _UNKNOWN].tolist()):
-            one = _fold_character(chr(code))
-            table[code] = _NOTHING if one is None else ord(one)
-        folded = table[points]
-    return folded
+def learn_folds(table: Any, points: Any) -> None:
+    """Enter the code points in `table` that it does not know yet."""
+    for code in set(points[table[points] == _UNKNOWN].tolist()):
+        one = _fold_character(chr(code))
+        table[code] = _NOTHING if one is None else ord(one)
 
 
 def _shadow_by_table(text: str) -> Shadow | None:
-    """Return the shadow, None when a character of `text` is outside the table."""
-    table = _fold_table()
+    """Return the shadow, None without numpy."""
+    table = fold_table()
     if table is None:
         return None
     import numpy as np
 
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    if points.max() >= _TABLE_POINTS:
-        return None
-    folded = _folded_points(points, table)
-    if folded.max() < _UNKNOWN:
+    folded = table[points]
+    most = folded.max()
+    if most >= _UNKNOWN and (folded == _UNKNOWN).any():
+        learn_folds(table, points)
+        folded = table[points]
+        most = folded.max()
+    if most < _UNKNOWN:
         return Shadow(folded.tobytes().decode("utf-32-le", "surrogatepass"), None)
     kept = folded != _NOTHING
     seen = folded[kept].tobytes().decode("utf-32-le", "surrogatepass")

@@ -11,12 +11,19 @@ gone through until nothing new is found. So spans never overlap, and masking a m
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from quanheng.text import _accounts, _addresses, _names, _numbers
-from quanheng.text._context import HIDDEN
+from quanheng.text import personal_data_kernels as cue
+from quanheng.text._context import HIDDEN, Cues
 from quanheng.text.normalise import Shadow, shadow
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Utf8 = tuple[NDArray[np.uint8], NDArray[np.int32]]
 
 #: Recorded in a corpus; a change of any recogniser is a new version.
 VERSION = 2
@@ -72,36 +79,40 @@ class Span(NamedTuple):
 Spans = Iterator[tuple[int, int]]
 _Found = tuple[int, int, Type]
 
-#: In this order: where two could overlap, the first one has it. A checked number goes before an unchecked one.
-_NUMBERS: tuple[tuple[Type, _numbers.Find], ...] = (
-    ("resident_id", _numbers.resident_ids),
-    ("permit", _numbers.permits),
-    ("credit_code", _numbers.credit_codes),
-    ("bank_card", _numbers.bank_cards),
-    ("mobile", _numbers.mobiles),
-    ("landline", _numbers.landlines),
+#: In this order: where two could overlap, the first one has it. A checked number goes before an unchecked one. Beside
+#: each, how long a stretch is that holds one.
+_NUMBERS: tuple[tuple[Type, _numbers.Find, int], ...] = (
+    ("resident_id", _numbers.resident_ids, 15),
+    ("permit", _numbers.permits, 18),
+    ("credit_code", _numbers.credit_codes, 7),
+    ("bank_card", _numbers.bank_cards, 15),
+    ("mobile", _numbers.mobiles, 11),
+    ("landline", _numbers.landlines, 7),
 )
-_BEFORE: tuple[tuple[Type, Callable[[str], Spans]], ...] = (
-    ("url_credentials", _accounts.url_credentials),
-    ("email", _accounts.emails),
+_LONG = cue.STRETCH | cue.SIX
+#: The others, and the cues without which each finds nothing: all of the first, and one of the second.
+_BEFORE: tuple[tuple[Type, Callable[[str], Spans], int, int], ...] = (
+    ("url_credentials", _accounts.url_credentials, 0, cue.URL | cue.SECRET),
+    ("email", _accounts.emails, 0, cue.EMAIL),
 )
-_AFTER: tuple[tuple[Type, Callable[[str], Spans]], ...] = (
-    ("bank_card", _numbers.cards_in_columns),
-    ("ipv4", _accounts.ipv4_addresses),
-    ("ipv6", _accounts.ipv6_addresses),
-    ("travel_permit", _numbers.travel_permits),
-    ("passport", _numbers.passports),
-    ("plate", _numbers.plates),
-    ("qq", _accounts.qq_numbers),
-    ("wechat", _accounts.wechat_ids),
-    ("address", _addresses.addresses),
-    ("name", _names.names),
+_AFTER: tuple[tuple[Type, Callable[[str], Spans], int, int], ...] = (
+    ("bank_card", _numbers.cards_in_columns, cue.SIX, cue.CARD_WORD),
+    ("ipv4", _accounts.ipv4_addresses, 0, cue.IPV4),
+    ("ipv6", _accounts.ipv6_addresses, 0, cue.IPV6),
+    ("travel_permit", _numbers.travel_permits, cue.SIX, cue.PERMIT),
+    ("passport", _numbers.passports, cue.SIX, cue.PASSPORT),
+    ("plate", _numbers.plates, 0, cue.PLATE),
+    ("qq", _accounts.qq_numbers, cue.FOUR, cue.QQ),
+    ("wechat", _accounts.wechat_ids, 0, cue.WECHAT),
+    ("address", _addresses.addresses, 0, cue.ADDRESS),
 )
+_NAMES = cue.ANNOUNCED | cue.TABLE
+#: Nothing is known of the text, so every recogniser runs.
+_ANY = Cues(-1, "", None, None)
 #: Six digits with no more than blanks, dashes, dots and brackets between: without them there is no long number, no card
 #: in a column, and neither passport nor permit.
 _SIX_DIGITS = re.compile(r"[0-9](?:[ .()-]*[0-9]){5}")
-_LONG = (_numbers.cards_in_columns, _numbers.travel_permits, _numbers.passports)
-_AFTER_WITHOUT_DIGITS = tuple((kind, recognise) for kind, recognise in _AFTER if recognise not in _LONG)
+_NO_LONG = Cues(~cue.SIX, "", None, None)
 #: What is hidden may part two data that hid each other; only a made-up text needs more passes than this.
 _MAX_PASSES = 8
 
@@ -146,19 +157,49 @@ def find(text: str, view: Shadow | None = None) -> list[Span]:
     if not may_hold(text):
         return []
     view = view or shadow(text)
-    seen = _hide_labels(view.text)
-    seen, found = _pass(seen)
+    return _find(view.text, _ANY if _SIX_DIGITS.search(view.text) else _NO_LONG, text, view)
+
+
+def find_all(texts: Sequence[str], utf8: Utf8) -> list[list[Span]]:
+    """Return what `find` does of each text; those in which nothing can stand cost next to nothing.
+
+    utf8: the same texts as one array of bytes; text i is data[offsets[i]:offsets[i + 1]].
+    """
+    from quanheng.text._cues import cues
+
+    told = cues(*utf8)
+    if told is None:
+        return [find(text) for text in texts]
+    found: list[list[Span]] = [[] for _ in texts]
+    for row, may in told:
+        text = texts[row]
+        # Five digits, or an @, are cues in the text itself as well, so that it need not be searched; save where signs
+        # are left out of the view, for what stands between the digits of the text then was not counted.
+        is_sure = may.flags & cue.CHAIN and len(may.view) == len(text)
+        if is_sure or (may.flags & cue.EMAIL and "@" in text) or may_hold(text):
+            found[row] = _find(may.view, may, text)
+    return found
+
+
+def _find(seen: str, may: Cues, text: str, view: Shadow | None = None) -> list[Span]:
+    """Return the personal data in a text; seen: its folded view; may: its cues."""
+    seen, found = _pass(_hide_labels(seen), may)
     taken = found
     for _ in range(_MAX_PASSES):
         if not found:
             break
-        seen, found = _again(seen, found)
+        seen, found = _again(seen, found, may.flags)
         taken += found
-    return [Span(*view.span(start, end), kind) for start, end, kind in sorted(taken)]
+    if taken and view is None:
+        view = Shadow(seen, None) if len(seen) == len(text) else shadow(text)
+    return [Span(*view.span(start, end), kind) for start, end, kind in sorted(taken)] if view else []
 
 
-def _pass(seen: str) -> tuple[str, list[_Found]]:
-    """Return the view with everything hidden that one pass finds, and what it found."""
+def _pass(seen: str, may: Cues) -> tuple[str, list[_Found]]:
+    """Return the view with everything hidden that one pass finds, and what it found.
+
+    may: what was true before anything was hidden still holds: hiding takes cues away and adds none.
+    """
     taken: list[_Found] = []
 
     def take(kind: Type, found: list[tuple[int, int]]) -> None:
@@ -168,20 +209,23 @@ def _pass(seen: str) -> tuple[str, list[_Found]]:
             seen = _hidden(seen, ordered)
             taken.extend((start, end, kind) for start, end in ordered)
 
-    # Asked once: hiding takes digits away and adds none.
-    has_digits = _SIX_DIGITS.search(seen) is not None
-    for kind, recognise in _BEFORE:
-        take(kind, list(recognise(seen)))
-    stretches = _numbers.stretches(seen) if has_digits else []
-    if stretches:
-        for kind, recognise_in in _NUMBERS:
-            take(kind, [span for start, end in stretches for span in recognise_in(seen, start, end)])
-    for kind, recognise in _AFTER if has_digits else _AFTER_WITHOUT_DIGITS:
-        take(kind, list(recognise(seen)))
+    flags = may.flags
+    for kind, recognise, _, one_of in _BEFORE:
+        if flags & one_of:
+            take(kind, list(recognise(seen)))
+    if flags & _LONG == _LONG and (stretches := _numbers.stretches(seen, may.stretches)):
+        for kind, recognise_in, least in _NUMBERS:
+            long = [(start, end) for start, end in stretches if end - start >= least + _numbers.MARGIN_RIGHT]
+            take(kind, [span for start, end in long for span in recognise_in(seen, start, end)])
+    for kind, recognise, all_of, one_of in _AFTER:
+        if flags & all_of == all_of and flags & one_of:
+            take(kind, list(recognise(seen)))
+    if flags & _NAMES:
+        take("name", _names.names(seen, may.cued, in_tables=flags & cue.TABLE != 0))
     return seen, taken
 
 
-def _again(seen: str, found: list[_Found]) -> tuple[str, list[_Found]]:
+def _again(seen: str, found: list[_Found], flags: int) -> tuple[str, list[_Found]]:
     """Return what one more pass over the lines finds in which something was found; nothing new can stand elsewhere."""
     taken: list[_Found] = []
     pieces: list[str] = []
@@ -191,7 +235,7 @@ def _again(seen: str, found: list[_Found]) -> tuple[str, list[_Found]]:
             continue
         start, end = seen.rfind("\n", 0, hit) + 1, seen.find("\n", hit)
         end = len(seen) if end < 0 else end
-        line, new = _pass(seen[start:end])
+        line, new = _pass(seen[start:end], Cues(flags, "", None, None))
         taken += [(left + start, right + start, kind) for left, right, kind in new]
         pieces += (seen[at:start], line)
         at = end

@@ -80,9 +80,11 @@ def _classes() -> tuple[Flags, Ints]:
     letters = (bits >> CLASSES.index("letter")) & 1 == 1
     for name in ("han", "foreign"):
         bits[~letters] &= ~np.uint16(1 << CLASSES.index(name))
-    combinations, inverse = np.unique(bits, return_inverse=True)
-    classes = np.full(sys.maxunicode + 1, inverse[-1], np.uint8)
-    classes[:_LAST_OF_ITS_KIND] = inverse[:-1]
+    combinations = np.flatnonzero(np.bincount(bits, minlength=1 << len(CLASSES)))
+    number = np.zeros(1 << len(CLASSES), np.uint8)
+    number[combinations] = range(len(combinations))
+    classes = np.full(sys.maxunicode + 1, number[bits[-1]], np.uint8)
+    classes[:_LAST_OF_ITS_KIND] = number[bits[:-1]]
     holds = (combinations[:, None] >> np.arange(len(CLASSES))) & 1
     return classes, holds.astype(np.int64)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.data.dedup_units import Corpus, han, step
 
-from quanheng.data.corpus.dedup.lines import edge_lines
+from quanheng.data.corpus.dedup.lines import filled_lines, is_legal, sketch_lines
 from quanheng.data.corpus.operator import Verdict
+from quanheng.text.line_kernels import is_blank
+from quanheng.text.shingles import encode, fold
 
 HEAD = "首页 新闻 产品 服务 关于我们 联系我们 下载"
 TAIL = "版权所有 某某科技有限公司 未经许可不得转载"
@@ -119,14 +123,71 @@ def test_the_result_does_not_depend_on_the_units(edge: int, tmp_path: Path) -> N
     assert [text for part in parts for text in part] == whole
 
 
-@given(st.text(st.sampled_from("一二 　\n\t"), max_size=30), st.integers(1, 4))
+def edge_lines(text: str, most: int) -> tuple[list[tuple[int, int, int, int]], int]:
+    """Return the place of each edge line and the span to take out with it, and how many lines there are; plainly."""
+    found = [match.span() for match in re.finditer(r"\S[^\n]*", text)]
+    lines = []
+    for i, (start, end) in enumerate(found):
+        if i < most:
+            lines.append((start, end, start, found[i + 1][0] if i + 1 < len(found) else len(text)))
+        elif i >= len(found) - most:
+            lines.append((start, end, found[i - 1][1], len(text) if i + 1 == len(found) else end))
+    return lines, len(found)
+
+
+def hash_of(line: str, least: int) -> int:
+    points = fold(encode([line])).part(0)
+    digest = hashlib.blake2b(points.tobytes(), digest_size=8).digest()
+    return (int.from_bytes(digest, "little") or 1) if len(points) >= least else 0
+
+
+LINES = st.text(st.sampled_from("一二第条施行。）# 　\x1c\u2028\n\ta𠀀"), max_size=40)
+
+
+@given(LINES, st.integers(1, 4))
 def test_edge_lines_are_the_first_and_last_that_are_not_blank(text: str, most: int) -> None:
     lines, count = edge_lines(text, most)
     plain = [line.lstrip() for line in text.split("\n") if line.strip()]
     expected = plain if len(plain) <= 2 * most else plain[:most] + plain[-most:]
     assert count == len(plain)
-    assert [text[line.start : line.end] for line in lines] == expected
-    for line in lines:
-        assert line.cut_start <= line.start < line.end <= line.cut_end
-        around = text[line.cut_start : line.start] + text[line.end : line.cut_end]
-        assert not around.strip()
+    assert [text[start:end] for start, end, _, _ in lines] == expected
+    for start, end, cut_start, cut_end in lines:
+        assert cut_start <= start < end <= cut_end
+        assert not (text[cut_start:start] + text[end:cut_end]).strip()
+
+
+@given(st.lists(LINES, max_size=6), st.integers(1, 4), st.integers(1, 6))
+def test_sketches_are_those_of_one_text_after_the_other_line_by_line(texts: list[str], most: int, least: int) -> None:
+    made = sketch_lines(encode(texts), most, least)
+    assert all(len(column) == len(texts) for column in made.values())
+    for row, text in enumerate(texts):
+        lines, count = edge_lines(text, most)
+        told = [(0, 0, 0)] * (2 * most)
+        for at, (start, end, cut_start, cut_end) in enumerate(lines):
+            if not is_legal(text[start:end]):
+                told[at] = hash_of(text[start:end], least), cut_start, cut_end
+        columns = (made[name][row].tolist() for name in ("hashes", "starts", "ends"))
+        assert list(zip(*columns, strict=True)) == told
+        assert made["lines"][row] == count
+
+
+@given(st.lists(LINES, max_size=6))
+def test_lines_are_the_same_without_a_compiler(texts: list[str]) -> None:
+    packed = encode(texts)
+    for one, other in zip(filled_lines(packed), filled_lines(packed, plain=True), strict=True):
+        assert one.dtype == other.dtype and one.tolist() == other.tolist()
+
+
+def test_blanks_are_what_python_calls_so() -> None:
+    assert [code for code in range(0x110000) if is_blank(code)] == [c for c in range(0x110000) if chr(c).isspace()]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["第一条", "# 第三章 总则", "自公布之日起施行。", "2009年修正）", "同时废止 ", "通过。\u3000", "发布\x85", "施行"],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_line_of_a_statute_is_known_wherever_it_stands(line: str, is_first: bool) -> None:
+    text = f"{line}\n普通的一行文字" if is_first else f"普通的一行文字\n{line}"
+    hashes = sketch_lines(encode([text]), 2, 1)["hashes"][0].tolist()
+    assert [bool(one) for one in hashes[:2]] == [not is_legal(line.lstrip()), True][:: 1 if is_first else -1]

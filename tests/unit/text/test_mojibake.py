@@ -5,10 +5,11 @@ from __future__ import annotations
 import doctest
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quanheng.errors import Invalid
@@ -142,3 +143,23 @@ def test_examples_in_the_docstrings() -> None:
 )
 def test_each_sign_of_a_loss_counts_alone(text: str, lost: int) -> None:
     assert repair(text).lost == lost
+
+
+_MIXED = st.lists(
+    st.sampled_from(
+        [text for good in GOOD if (text := try_decode(good.encode(), "gb18030").text)]
+        + [*GOOD, *"a \n€，。锛銆鐨涓浗", "abc", "“一”", "\ud800", "\x80", "é中", "涓€浜涗笢瑗", "鐨勬槸涓 滃ソ"]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(_MIXED)
+@settings(max_examples=400)
+def test_what_cannot_be_utf8_is_told_early_and_nothing_else(text: str) -> None:
+    found = repair(text)
+    with pytest.MonkeyPatch.context() as patched:
+        every = re.compile("[^\x00-\x7f]+"), re.compile("(?!)")
+        patched.setattr(module, "_stretches", lambda: every)
+        patched.setattr(module, "_HEAD", len(text))
+        assert repair(text) == found

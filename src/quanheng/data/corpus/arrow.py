@@ -43,9 +43,10 @@ def to_arrow(values: Sequence[Any] | np.ndarray[Any, Any], kind: pa.DataType) ->
 def _strings(values: Any) -> pa.Array | None:
     import pyarrow as pa
 
-    if not all(isinstance(value, str) for value in values):
+    try:
+        parts = list(map(str.encode, values))
+    except TypeError:  # not all of them are texts
         return None
-    parts = [value.encode("utf-8") for value in values]
     data = b"".join(parts)
     if len(data) > _MOST_BYTES:
         return None

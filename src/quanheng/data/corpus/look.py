@@ -80,6 +80,11 @@ class Hits(Model):
     evasions: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
 
+    def hits(self) -> list[list[Any]]:
+        """Return [start, end, place of the term, how it hid] of each hit."""
+        hidden = [*self.evasions, *([""] * len(self.spans))]
+        return [[*span, hidden[place]] for place, span in enumerate(self.spans)]
+
 
 class Bin(NamedTuple):
     """Documents of `low` to `high` characters, both included, and the characters in them."""

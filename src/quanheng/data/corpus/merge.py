@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from quanheng.data.corpus.arrow import to_arrow
 from quanheng.data.corpus.bottom_k import PER_REASON, BottomK
-from quanheng.data.corpus.lines import excerpt
-from quanheng.data.corpus.operator import arrow_types
+from quanheng.data.corpus.lines import excerpt, excerpts
+from quanheng.data.corpus.operator import Batch, arrow_types
 from quanheng.data.corpus.recipe import Plan
 from quanheng.data.corpus.shards import DATA_COLUMNS, DECISION_COLUMNS, ShardWriter
-from quanheng.data.corpus.steps import EDITS, FILE, LISTED, ROW, TEXT, URL, Size, size_of
+from quanheng.data.corpus.steps import EDITS, FILE, LISTED, ROW, TEXT, URL, Size, size_of_batch, size_of_rows
 from quanheng.data.corpus.tables import batches_of
 from quanheng.data.corpus.tally import SourceTally, Tally, add_size
 from quanheng.data.corpus.token_counts import TOKENS
@@ -114,7 +114,7 @@ class Merge:
             self._dropped(placed, source, result)
         with self.objects.open(results[-1].rows) as stream:
             for table in batches_of(stream):
-                self._keep(placed, source, table)
+                self._keep(placed, source, Batch(table))
 
     def _broken(self, placed: Placed, source: SourceTally, result: UnitResult) -> None:
         for broken in read_broken(self.objects, result.broken):
@@ -136,11 +136,9 @@ class Merge:
             told = gone.excerpt
             self.samples.add("drop", gone.reason, source.digest, id, lambda told=told: told, gone.of, gone.measure)  # type: ignore[misc]
 
-    def _keep(self, placed: Placed, source: SourceTally, table: pa.RecordBatch) -> None:
-        import pyarrow.compute as pc
-
+    def _keep(self, placed: Placed, source: SourceTally, batch: Batch) -> None:
         def column(name: str) -> list[Any]:
-            return table.column(name).to_pylist()  # type: ignore[no-any-return]
+            return batch.column(name).to_pylist()  # type: ignore[no-any-return]
 
         ids = [
             document_id(source.digest, placed.numbers[file], row)
@@ -153,11 +151,10 @@ class Merge:
         ]
         self._rows.update("".join(lines).encode())
         self.tally.language.update(flag[0] for flag in flags if flag and flag[0] in _SCRIPTS)
-        source.kept = source.kept.plus(size_of(table))
-        sizes = pc.binary_length(table.column(TEXT)).to_pylist()
-        self._masked(source, ids, table)
-        self._found(source, ids, table)
-        self.data.add_table(self._rows_of(source, ids, table), sizes)
+        source.kept = source.kept.plus(size_of_batch(batch))
+        self._masked(source, ids, batch)
+        self._found(source, ids, batch)
+        self.data.add_table(self._rows_of(source, ids, batch.table), batch.sizes.tolist())
 
     def _rows_of(self, source: SourceTally, ids: list[str], table: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows of a shard: id, source, text, text_digest, flags, url, labels."""
@@ -174,15 +171,12 @@ class Merge:
         schema = pa.schema([pa.field(name, types[kind], nullable=False) for name, kind in kinds.items()])
         return pa.record_batch([values[name].cast(types[kind]) for name, kind in kinds.items()], schema=schema)
 
-    def _masked(self, source: SourceTally, ids: list[str], table: pa.RecordBatch) -> None:
+    def _masked(self, source: SourceTally, ids: list[str], batch: Batch) -> None:
         """Note documents in which something was replaced, and count them by what it was."""
-        edits = table.column(EDITS).to_pylist()
-        if not any(edits):
-            return
-        texts = table.column(TEXT).to_pylist()
-        for row, (id, masked, spans) in enumerate(zip(ids, table.column("masked").to_pylist(), edits, strict=True)):
-            if not masked and not spans:
-                continue
+        edits, found = batch.column(EDITS).to_pylist(), batch.column("masked").to_pylist()
+        rows = [row for row, spans in enumerate(edits) if spans or found[row]]
+        for row, told in zip(rows, excerpts(map(batch.text, rows)), strict=True):
+            id, masked, spans = ids[row], found[row], edits[row]
             names = {str(span[4]) for span in json.loads(spans)} if spans else set()
             if masked:
                 counts: dict[str, int] = json.loads(masked)
@@ -192,16 +186,16 @@ class Merge:
                 what = ", ".join(f"{type} {count}" for type, count in sorted(counts.items()))
             else:
                 what = ", ".join(sorted(names))
-            told, size = excerpt(texts[row]), row_size(table, row)
+            size = size_of_rows(batch, [row])
             decision = (id, source.digest, "mask" if masked else "edit", what, told, "", "", spans)
             self.decisions.add((decision, len(told) * 3 + len(spans)))
             for name in sorted(names):
                 add_size(source.edited, name, size)
                 self.samples.add("edit", name, source.digest, id, lambda told=told: told)  # type: ignore[misc]
 
-    def _found(self, source: SourceTally, ids: list[str], table: pa.RecordBatch) -> None:
+    def _found(self, source: SourceTally, ids: list[str], batch: Batch) -> None:
         """Count hits and documents for review, and list them in filter.jsonl."""
-        found, listed = table.column("hits").to_pylist(), table.column(LISTED).to_pylist()
+        found, listed = batch.column("hits").to_pylist(), batch.column(LISTED).to_pylist()
         for row, id in enumerate(ids):
             if not found[row] and not listed[row]:
                 continue
@@ -210,7 +204,7 @@ class Merge:
             self.tally.hits += len(hits)
             self.tally.documents_hit += bool(hits)
             self.tally.per_risk.update(risks)
-            self._listed(source, id, table, row, reasons)
+            self._listed(source, id, batch, row, reasons)
             line = {
                 "id": id,
                 "mode": "review" if reasons else "count",
@@ -221,18 +215,13 @@ class Merge:
             }
             self.filter.write(canonical_json(line) + b"\n")
 
-    def _listed(self, source: SourceTally, id: str, table: pa.RecordBatch, row: int, reasons: list[str]) -> None:
+    def _listed(self, source: SourceTally, id: str, batch: Batch, row: int, reasons: list[str]) -> None:
         """Count a document that is listed for review, for these reasons."""
         if not reasons:
             return
         self.tally.documents_for_review += 1
         self.tally.review.update(reasons)
-        size = row_size(table, row)
+        size = size_of_rows(batch, [row])
         for reason in reasons:
             add_size(source.reviewed, reason, size)
-            self.samples.add("review", reason, source.digest, id, lambda: excerpt(table.column(TEXT)[row].as_py()))
-
-
-def row_size(table: pa.RecordBatch, row: int) -> Size:
-    """Return the size of one document of a batch."""
-    return size_of(table.slice(row, 1))
+            self.samples.add("review", reason, source.digest, id, lambda: excerpt(batch.text(row)))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,142 +21,48 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Protocol,
 
 from pydantic import ValidationError
 
-from quanheng.data.corpus.arrow import to_arrow
+from quanheng.data.corpus.batch import Batch, Codes, Column, Gives, arrow_types
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Model, Say
 from quanheng.store import canonical_json, sha256_digest
-from quanheng.text.normalise import Shadow, shadow
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
 
     from quanheng.data.corpus.asking import Answers
+
+__all__ = [
+    "ENTRY_POINTS",
+    "Asset",
+    "Batch",
+    "Codes",
+    "Column",
+    "CorpusStep",
+    "Edited",
+    "Editor",
+    "Gives",
+    "Known",
+    "Operator",
+    "Params",
+    "Replaced",
+    "Sketch",
+    "Tagger",
+    "Texts",
+    "Verdict",
+    "arrow_types",
+    "make",
+    "operator",
+    "operators",
+    "unknown",
+]
 
 ENTRY_POINTS = "quanheng.operators"
 #: The modules of the operators that ship; each registers its classes.
 _SHIPPED = ("basic", "extract", "quality", "personal_data", "review", "deduplicate", "decontaminate", "ask", "semantic")
 
-V = TypeVar("V")
-
-#: Name and Arrow type of the columns that an operator adds: "int64", "float64", "bool", "string", "strings".
-Gives = tuple[tuple[str, str], ...]
-Column = Any  # a pa.Array, a numpy array, or a list, one value a document
-
 
 class Params(Model):
     """The base of an operator's parameters: frozen, and an unknown name is an error. No floats: `DecimalText`."""
-
-
-class Codes(NamedTuple):
-    """The texts of a batch as code points: text i is `points[offsets[i]:offsets[i + 1]]` (uint32, int64)."""
-
-    points: np.ndarray[Any, np.dtype[np.uint32]]
-    offsets: np.ndarray[Any, np.dtype[np.int64]]
-
-
-class Batch:
-    """Documents on their way through a unit: a record batch with the column "text" and those of earlier taggers."""
-
-    def __init__(self, table: pa.RecordBatch) -> None:
-        self.table = table
-
-    def __len__(self) -> int:
-        return int(self.table.num_rows)
-
-    @cached_property
-    def texts(self) -> list[str]:
-        """Return the texts."""
-        return self.table.column("text").to_pylist()  # type: ignore[no-any-return]
-
-    @cached_property
-    def shadows(self) -> list[Shadow]:
-        """Return the folded view of each text (half-width, lower case, nothing invisible), with its offsets."""
-        return [shadow(text) for text in self.texts]
-
-    @cached_property
-    def codes(self) -> Codes:
-        """Return the texts as code points."""
-        import numpy as np
-
-        lengths = np.fromiter(map(len, self.texts), np.int64, len(self))
-        offsets = np.zeros(len(self) + 1, np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        return Codes(np.frombuffer("".join(self.texts).encode("utf-32-le", "surrogatepass"), np.uint32), offsets)
-
-    def utf8(self) -> Iterator[bytes]:
-        """Yield the texts as bytes of UTF-8."""
-        import pyarrow as pa
-
-        yield from self.table.column("text").cast(pa.binary()).to_pylist()
-
-    def column(self, name: str) -> pa.Array:
-        """Return a column."""
-        return self.table.column(name)
-
-    def with_columns(self, columns: Mapping[str, Column], gives: Gives) -> Batch:
-        """Return the batch with these columns added, or put in the place of those of the same name."""
-        import pyarrow as pa
-
-        table, types = self.table, arrow_types()
-        for name, kind in gives:
-            values = columns[name]
-            array = values.cast(types[kind]) if isinstance(values, pa.Array) else to_arrow(values, types[kind])
-            at = table.schema.get_field_index(name)
-            field = pa.field(name, types[kind], nullable=False)
-            table = table.append_column(field, array) if at < 0 else table.set_column(at, field, array)
-        batch = Batch(table)
-        batch.__dict__.update({**self.__dict__, "table": table})  # the texts are the same, so are their views
-        return batch
-
-    def view(self, name: str, make: Callable[[], V]) -> V:
-        """Return `make()`, made once for these texts: what several taggers count."""
-        key = "_view_" + name
-        if key not in self.__dict__:
-            self.__dict__[key] = make()
-        return self.__dict__[key]  # type: ignore[no-any-return]
-
-    def with_texts(self, texts: Sequence[str], changed: Sequence[int] | None = None) -> Batch:
-        """Return the batch with other texts; `changed`: the rows of those that differ, where that is known."""
-        import numpy as np
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        at = self.table.schema.get_field_index("text")
-        if changed is None:
-            column = to_arrow(texts, pa.string())
-        else:  # what stays is copied as it is
-            mask = np.zeros(len(self), bool)
-            mask[changed] = True
-            new = to_arrow([texts[row] for row in np.flatnonzero(mask).tolist()], pa.string())
-            column = pc.replace_with_mask(self.table.column(at), to_arrow(mask, pa.bool_()), new)
-        batch = Batch(self.table.set_column(at, self.table.schema.field(at), column))
-        batch.__dict__["texts"] = list(texts)
-        return batch
-
-    def take(self, rows: Sequence[int]) -> Batch:
-        """Return the batch of these rows, in this order."""
-        import pyarrow as pa
-
-        batch = Batch(self.table.take(to_arrow(rows, pa.int64())))
-        for view in ("texts", "shadows"):
-            if view in self.__dict__:
-                batch.__dict__[view] = [self.__dict__[view][row] for row in rows]
-        return batch
-
-
-@cache
-def arrow_types() -> dict[str, pa.DataType]:
-    """Return the Arrow type of each name of `Gives`."""
-    import pyarrow as pa
-
-    return {
-        "int64": pa.int64(),
-        "float64": pa.float64(),
-        "bool": pa.bool_(),
-        "string": pa.string(),
-        "strings": pa.list_(pa.string()),
-    }
 
 
 @dataclass(frozen=True)
@@ -184,6 +90,8 @@ class Operator:
     Params: ClassVar[type[Params]] = Params
     assets: ClassVar[tuple[str, ...]] = ()
     aside: ClassVar[frozenset[str]] = frozenset()
+    #: Of one that asks a service: questions that got no readable answer, in this process so far.
+    unread: int = 0
 
     def __init__(self, params: Any, assets: Mapping[str, Asset]) -> None:
         self.params = params

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 from quanheng.data.corpus.compressed import SUFFIXES, Decompressed, decompressed
 from quanheng.data.corpus.fields import USUAL_FIELDS, Fields
@@ -36,7 +36,7 @@ from quanheng.data.corpus.tagged import untag
 from quanheng.data.corpus.zips import DAMAGE
 from quanheng.errors import Invalid
 from quanheng.kinds.sources import FileFormat, Reading
-from quanheng.text.encoding import Detected, detect, utf8_chunks
+from quanheng.text.encoding import Detected, detect, marked, utf8_chunks
 from quanheng.text.mojibake import repair
 
 __all__ = ["FORMATS", "USUAL_FIELDS", "Document", "FileReader", "format_of"]
@@ -96,13 +96,16 @@ class FileReader:
 
     limit: the most bytes of one line or document; more makes it Broken "too_large".
     mended: counts lines in another encoding than their file ("line_as_gb18030") and documents that were decoded with
-    the wrong table ("utf8_as_gbk", …: `quanheng.text.mojibake`).
+    the wrong table ("utf8_as_gbk", …: `quanheng.text.mojibake`). bytes_before, lines_before: of a file of lines what
+    stands before the part of it that is read.
     """
 
     reading: Reading
     limit: int = LIMIT_BYTES
     encodings: dict[str, int] = field(default_factory=dict)
     mended: dict[str, int] = field(default_factory=dict)
+    bytes_before: int = 0
+    lines_before: int = 0
 
     def read(self, stream: BinaryIO, format: FileFormat) -> Iterator[Found]:
         """Yield the documents of a seekable file, and its broken rows in their places.
@@ -190,7 +193,7 @@ class FileReader:
 
     def _lines(self, stream: BinaryIO | Decompressed, detected: Detected) -> Iterator[TextLine]:
         """Yield the lines of a file; behind those of a damaged one, its damage as a broken line."""
-        number = 0
+        number = self.lines_before
         for line in text_lines(self._cut(stream, detected), detected.encoding, self.mended):
             number = line.number
             yield line
@@ -198,7 +201,8 @@ class FileReader:
             yield TextLine(number + 1, None, damage, 0)
 
     def _cut(self, stream: BinaryIO | Decompressed, detected: Detected) -> Iterator[Line]:
-        return lines(utf8_chunks(cast(BinaryIO, stream), detected), start=detected.bom, limit=self.limit)
+        chunks, start = utf8_chunks(cast(BinaryIO, stream), detected), self.bytes_before + detected.bom
+        return lines(chunks, start=start, before=self.lines_before, limit=self.limit)
 
     @staticmethod
     def _damage(stream: BinaryIO | Decompressed, number: int) -> Broken | None:
@@ -209,6 +213,9 @@ class FileReader:
     def _encoding(self, stream: BinaryIO | Decompressed) -> Detected | Broken:
         head = stream.read(2048)
         stream.seek(0)
+        forced = self.reading.encoding
+        if forced is not None and not isinstance(stream, Decompressed):
+            return self._counted(_as_told(forced, marked(head)))
         detected = self._detected(stream)
         if isinstance(stream, Decompressed) and stream.damage and stream.end is None:
             # Its last line is cut off, maybe inside a character: from here on it ends at the last whole line.
@@ -217,14 +224,12 @@ class FileReader:
             stream.seek(0)
             detected = self._detected(stream)
         if isinstance(detected, Invalid):
-            if self.reading.encoding is None:
+            if forced is None:
                 return Broken("0", detected.code, excerpt_of_bytes(head, "utf-8"), 0)
             detected = Detected("utf-8", 0)
-        forced = self.reading.encoding
-        if forced == "utf-16":
-            detected = detected if detected.encoding.startswith("utf-16") else Detected("utf-16-le", 0)
-        elif forced is not None:
-            detected = Detected(forced, detected.bom if detected.encoding == forced else 0)
+        return self._counted(detected if forced is None else _as_told(forced, detected))
+
+    def _counted(self, detected: Detected) -> Detected:
         name = "utf-16" if detected.encoding.startswith("utf-16") else detected.encoding
         self.encodings[name] = self.encodings.get(name, 0) + 1
         return detected
@@ -262,7 +267,7 @@ class FileReader:
     def _jsonl(self, stream: BinaryIO | Decompressed, detected: Detected, fields: Fields) -> Iterator[Found]:
         is_utf8 = detected.encoding == "utf-8" or detected.encoding.startswith("utf-16")  # cut as UTF-8
         quick = _quick_record if is_utf8 and not self.reading.text_fields else None
-        number = 0
+        number = self.lines_before
         for line in self._cut(stream, detected):
             number = line.number
             record = quick(line.data) if quick and line.data else None
@@ -322,6 +327,13 @@ class FileReader:
                                 yield found._replace(row=row, url=found.url or name)
                 except DAMAGE:
                     yield Broken(str(place), "damaged_pack", "")
+
+
+def _as_told(forced: Literal["utf-8", "gb18030", "big5", "utf-16"], detected: Detected | None) -> Detected:
+    """Return the encoding that the reading of a source names; of what is detected only the mark counts."""
+    if forced == "utf-16":
+        return detected if detected and detected.encoding.startswith("utf-16") else Detected("utf-16-le", 0)
+    return Detected(forced, detected.bom if detected and detected.encoding == forced else 0)
 
 
 def _quick_record(data: bytes) -> dict[str, Any] | None:

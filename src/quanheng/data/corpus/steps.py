@@ -8,8 +8,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from quanheng.data.corpus.arrow import to_arrow, to_numpy
-from quanheng.data.corpus.lines import excerpt
+from quanheng.data.corpus.arrow import to_numpy
+from quanheng.data.corpus.lines import excerpts
 from quanheng.data.corpus.operator import Batch, Edited, Editor, Operator, Tagger
 from quanheng.data.corpus.recipe import ReadyStep
 from quanheng.data.corpus.token_counts import TOKENS, TokenCounter
@@ -17,7 +17,6 @@ from quanheng.errors import Invalid, QuanhengError
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
     from numpy.typing import NDArray
 
 #: Columns of the engine's own; a tagger's begin with a letter.
@@ -90,19 +89,16 @@ class Counted:
         }
 
 
-def size_of(table: pa.RecordBatch) -> Size:
-    """Return the size of the texts of a batch."""
-    import pyarrow.compute as pc
-
-    text = table.column(TEXT)
-    characters, data = pc.sum(pc.utf8_length(text)).as_py(), pc.sum(pc.binary_length(text)).as_py()
-    tokens = pc.sum(table.column(TOKENS)).as_py() if TOKENS in table.schema.names else 0
-    return Size(table.num_rows, characters or 0, data or 0, tokens or 0)
-
-
 def size_of_batch(batch: Batch) -> Size:
     """Return the size of the texts of a batch, found once for the same texts."""
-    return batch.view("size", lambda: size_of(batch.table))
+    return batch.view("size", lambda: size_of_rows(batch, slice(None)))
+
+
+def size_of_rows(batch: Batch, rows: NDArray[Any] | list[int] | slice) -> Size:
+    """Return the size of the texts in some rows of a batch; `rows` as numpy takes them."""
+    lengths = batch.lengths[rows]
+    tokens = int(to_numpy(batch.column(TOKENS))[rows].sum()) if TOKENS in batch.names else 0
+    return Size(len(lengths), int(lengths.sum()), int(batch.sizes[rows].sum()), tokens)
 
 
 @dataclass
@@ -167,20 +163,14 @@ class Runner:
         self, place: int, reason: str, batch: Batch, rows: Sequence[int], of: Sequence[tuple[str, str]] = ()
     ) -> None:
         """Note documents as dropped; `of`: for each the id of what it repeats, and how alike they are."""
-        files, names = batch.column(FILE).to_pylist(), batch.column(ROW).to_pylist()
-        counts = batch.column(TOKENS).to_pylist() if self.tokens else None
-        characters = data = tokens = 0
-        column = batch.column(TEXT)
-        for number, row in enumerate(rows):
-            text = batch.texts[row] if "texts" in batch.__dict__ else column[row].as_py()
-            other = of[number] if of else ("", "")
-            self.dropped.append(Dropped(files[row], names[row], place, reason, excerpt(text), len(text), *other))
-            characters += len(text)
-            data += len(text.encode("utf-8"))
-            tokens += counts[row] if counts else 0
+        gone = batch.take(rows)
+        files, names = gone.column(FILE).to_pylist(), gone.column(ROW).to_pylist()
+        shown = excerpts(map(gone.text, range(len(gone))))
+        lengths = gone.lengths.tolist()
+        for row, other in enumerate(of or [("", "")] * len(rows)):
+            self.dropped.append(Dropped(files[row], names[row], place, reason, shown[row], lengths[row], *other))
         counted = self.counts.setdefault(place, Counted())
-        size = Size(len(rows), characters, data, tokens)
-        counted.dropped[reason] = counted.dropped.get(reason, NOTHING).plus(size)
+        counted.dropped[reason] = counted.dropped.get(reason, NOTHING).plus(size_of_batch(gone))
 
     def _edit(self, ready: ReadyStep, made: Editor, batch: Batch, counted: Counted) -> Batch:
         edited, columns = self.call(made, made.edit, batch)
@@ -224,15 +214,11 @@ class Runner:
 def note_risky(batch: Batch, holds: NDArray[np.bool_], counted: Counted) -> Batch:
     """Return the batch with the documents of `holds` marked as risky; those that were not yet are counted."""
     import numpy as np
-    import pyarrow as pa
 
-    known = batch.table.schema.names
-    before = to_numpy(batch.column(RISKY)) if RISKY in known else np.zeros(len(batch), bool)
+    before = to_numpy(batch.column(RISKY)) if RISKY in batch.names else np.zeros(len(batch), bool)
     found = holds & ~before
     if found.any():
-        measured = [name for name in (TEXT, TOKENS) if name in known]
-        size = size_of(batch.table.select(measured).filter(to_arrow(found, pa.bool_())))
-        counted.risky = counted.risky.plus(size)
+        counted.risky = counted.risky.plus(size_of_rows(batch, found))
     return batch.with_columns({RISKY: before | found}, ((RISKY, "bool"),))
 
 
@@ -240,20 +226,19 @@ def note_edits(
     place: int, batch: Batch, edited: Sequence[Edited | None], counted: Counted, tokens: TokenCounter | None = None
 ) -> Batch:
     """Return the batch with edited texts. Where spans were replaced, what stood where is noted, not the old text."""
-    texts, noted = list(batch.texts), batch.column(EDITS).to_pylist()
-    for row, edit in enumerate(edited):
-        if edit is None:
-            continue
-        texts[row] = edit.text
-        counted.edited += 1
-        if edit.spans:
-            counted.edits.update(span.what for span in edit.spans)
-            noted[row] = json.dumps(
-                [*json.loads(noted[row] or "[]"), *_places(place, edit)], ensure_ascii=False, separators=(",", ":")
-            )
-    changed = [row for row, edit in enumerate(edited) if edit is not None]
-    after = batch.with_texts(texts, changed).with_columns({EDITS: noted}, ((EDITS, "string"),))
-    return tokens.recounted(after, changed) if tokens else after
+    made = {row: edit for row, edit in enumerate(edited) if edit is not None}
+    counted.edited += len(made)
+    after = batch.replaced({row: edit.text for row, edit in made.items()})
+    if any(edit.spans for edit in made.values()):
+        noted = batch.column(EDITS).to_pylist()
+        for row, edit in made.items():
+            if edit.spans:
+                counted.edits.update([span.what for span in edit.spans])
+                noted[row] = json.dumps(
+                    [*json.loads(noted[row] or "[]"), *_places(place, edit)], ensure_ascii=False, separators=(",", ":")
+                )
+        after = after.with_columns({EDITS: noted}, ((EDITS, "string"),))
+    return tokens.recounted(after, list(made)) if tokens else after
 
 
 def _places(place: int, edit: Edited) -> list[list[Any]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from typing import BinaryIO
+from itertools import groupby
+from typing import BinaryIO, NamedTuple
 
 from quanheng.data.corpus.operator import Batch, Edited, Replaced, Verdict
 from quanheng.data.corpus.steps import Counted, Runner, note_edits, size_of_batch
@@ -22,6 +23,13 @@ VERDICT_COLUMNS = (
     ("measure", "string"),
 )
 _PLACES = Decimal("0.0001")
+
+
+class _Drop(NamedTuple):
+    """Why a document goes, and the id of what it repeats with how alike they are."""
+
+    reason: str
+    of: tuple[str, str]
 
 
 def store_verdicts(
@@ -44,26 +52,25 @@ def apply_verdicts(
     place: int, batches: Iterator[Batch], stored: BinaryIO, runner: Runner, counted: Counted
 ) -> Iterator[Batch]:
     """Yield the batches of a unit without what the verdicts of step `place` take out; `runner` notes it."""
-    drops: dict[int, tuple[str, str, str]] = {}
+    drops: dict[int, _Drop] = {}
     spans: dict[int, list[Replaced]] = defaultdict(list)
     for table in batches_of(stored):
         for row, start, end, reason, of, measure in zip(*(c.to_pylist() for c in table.columns), strict=True):
             if start < 0:
-                drops[row] = (reason, of, measure)
+                drops[row] = _Drop(reason, (of, measure))
             else:
                 spans[row].append(Replaced(start, end, "", reason))
     first = 0
     for batch in batches:
         before = size_of_batch(batch)
         after = _edited(place, batch, first, spans, counted, runner.tokens) if spans else batch
-        gone = [row for row in range(len(batch)) if first + row in drops]
-        for row in gone:
-            reason, of, measure = drops[first + row]
-            runner.drop(place, reason, after, [row], [(of, measure)])
+        gone = {row: drops[first + row] for row in range(len(batch)) if first + row in drops}
+        for reason, some in groupby(gone.items(), lambda item: item[1].reason):
+            rows, found = zip(*some, strict=True)
+            runner.drop(place, reason, after, rows, [drop.of for drop in found])
         first += len(batch)
         if gone:
-            away = set(gone)
-            after = after.take([row for row in range(len(after)) if row not in away])
+            after = after.take([row for row in range(len(after)) if row not in gone])
         counted.add(before, size_of_batch(after))
         yield after
 
@@ -81,7 +88,7 @@ def _edited(
     for row in range(len(batch)):
         found = sorted(spans.get(first + row, ()))
         if found:
-            text, at, pieces = batch.texts[row], 0, []
+            text, at, pieces = batch.text(row), 0, []
             for span in found:
                 pieces.append(text[at : span.start])
                 at = span.end

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from quanheng.data.corpus import build, run_here, shipped_recipe
 from quanheng.data.corpus import parts as parts_module
+from quanheng.data.corpus.lines import Broken, Document
 from quanheng.data.corpus.parts import can_split, open_part, split
+from quanheng.data.corpus.read import FileReader
 from quanheng.kinds.sources import Reading
 from quanheng.store import LocalObjects, MemoryCache
 
@@ -80,3 +82,12 @@ def test_a_build_of_parts_is_the_build_of_the_whole(
     cut = run()
     assert cut.model == whole.model
     assert {layer.title: layer.digest for layer in cut.layers} == {layer.title: layer.digest for layer in whole.layers}
+
+
+def test_a_line_of_a_part_is_told_by_its_place_in_the_file() -> None:
+    reading = Reading(document="line", encoding="utf-8")
+    reader = FileReader(reading, bytes_before=100, lines_before=7)
+    found = list(reader.read(io.BytesIO("\ufeff第一行\n".encode() + b"\xff\xff\n" + "第三行".encode()), "txt"))
+    assert [one.row for one in found] == ["8", "9", "10"]
+    assert found[0] == Document("8", "第一行") and isinstance(found[1], Broken)
+    assert found[1].byte == 100 + len("\ufeff第一行\n".encode())

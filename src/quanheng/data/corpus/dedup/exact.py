@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def digests(contents: Iterable[bytes]) -> NDArray[np.uint64]:
+def digests(contents: Iterable[bytes | memoryview]) -> NDArray[np.uint64]:
     """Return BLAKE2b-128 of each content as two uint64, shape (n, 2)."""
     joined = b"".join(hashlib.blake2b(content, digest_size=16).digest() for content in contents)
     return np.frombuffer(joined, "<u8").reshape(-1, 2)

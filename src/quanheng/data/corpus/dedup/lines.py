@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +18,8 @@ import numpy as np
 from quanheng.data.corpus.dedup.order import Order, Progress
 from quanheng.data.corpus.dedup.spill import Spill, group_starts
 from quanheng.data.corpus.operator import Sketch, Verdict
-from quanheng.text.shingles import encode, fold, mix
+from quanheng.text.compiled import load
+from quanheng.text.shingles import Packed, fold, mix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,60 +29,130 @@ _LINE = re.compile(r"\S[^\n]*")
 #: Headings of statutes; when they take effect; by which decision they were made or amended.
 _LEGAL = re.compile(r"[#\s]*第[〇零一二三四五六七八九十百千\d]+[编章节条款项目]")
 _LEGAL_ENDS = ("施行", "实施", "生效", "废止", "修正", "修订", "通过", "公布", "批准")
+#: One of these may close a formula.
+_CLOSING = ("）", ")", "。")
 
 
-class Line(NamedTuple):
-    """A line's own place, and the span to take out with it: one of the line ends beside it goes too."""
+class Filled(NamedTuple):
+    """The lines of many texts that are not blank: line i is [starts[i], ends[i]) of their code points, without its
+    blanks in front; those of text t are lines firsts[t] to firsts[t + 1].
+    """
 
-    start: int
-    end: int
-    cut_start: int
-    cut_end: int
-
-
-def edge_lines(text: str, most: int) -> tuple[list[Line], int]:
-    """Return the first and last `most` lines of `text` that are not blank, and how many lines it has in all."""
-    found = [match.span() for match in _LINE.finditer(text)]
-    n = len(found)
-    lines = []
-    for i, (start, end) in enumerate(found):
-        if i < most:
-            lines.append(Line(start, end, start, found[i + 1][0] if i + 1 < n else len(text)))
-        elif i >= n - most:
-            lines.append(Line(start, end, found[i - 1][1], len(text) if i + 1 == n else end))
-    return lines, n
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    firsts: NDArray[np.int64]
 
 
-def _is_legal(line: str) -> bool:
+def filled_lines(texts: Packed, *, plain: bool = False) -> Filled:
+    """Return the lines that are not blank of texts as code points. plain: take the path that needs no compiler."""
+    points, offsets = texts
+    firsts = np.zeros(texts.n + 1, np.int64)
+    kernels = None if plain else load("line_kernels")
+    if kernels is not None:
+        most = (len(points) + texts.n) // 2 + 1  # a line and its end are two characters at least
+        starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
+        count = kernels.filled_lines(points, offsets, texts.n, starts, ends, firsts)
+        return Filled(starts[:count], ends[:count], firsts)
+    found: list[tuple[int, int]] = []
+    for row in range(texts.n):
+        begin = int(offsets[row])
+        found += [(begin + match.start(), begin + match.end()) for match in _LINE.finditer(_text(texts.part(row)))]
+        firsts[row + 1] = len(found)
+    spans = np.array(found, np.int64).reshape(-1, 2)
+    return Filled(spans[:, 0].copy(), spans[:, 1].copy(), firsts)
+
+
+def _text(points: NDArray[np.uint32]) -> str:
+    return points.tobytes().decode("utf-32-le", "surrogatepass")
+
+
+class _Edges(NamedTuple):
+    """Of each text the first and last `most` lines, shape (n, 2 · most): which line it is, -1 where there is none.
+
+    cut_starts, cut_ends: the span to take out with a line, in the text: one of the line ends beside it goes too.
+    """
+
+    lines: NDArray[np.int64]
+    cut_starts: NDArray[np.int64]
+    cut_ends: NDArray[np.int64]
+
+
+def _edges(filled: Filled, offsets: NDArray[np.int64], most: int) -> _Edges:
+    if not len(filled.starts):
+        empty = np.full((len(offsets) - 1, 2 * most), -1, np.int64)
+        return _Edges(empty, empty, empty)
+    counts = np.diff(filled.firsts)[:, None]
+    at = np.arange(2 * most)[None, :]
+    is_head = at < most
+    number = np.where(is_head, at, at + np.maximum(counts - 2 * most, 0))
+    lines = np.minimum(filled.firsts[:-1, None] + number, len(filled.starts) - 1)
+    is_last = number + 1 == counts
+    starts, ends = filled.starts[lines], filled.ends[lines]
+    next_starts = filled.starts[np.minimum(lines + 1, len(filled.starts) - 1)]
+    cut_starts = np.where(is_head, starts, filled.ends[lines - 1])
+    cut_ends = np.where(is_last, offsets[1:, None], np.where(is_head, next_starts, ends))
+    lines[number >= counts] = -1
+    begin = offsets[:-1, None]
+    return _Edges(lines, cut_starts - begin, cut_ends - begin)
+
+
+def is_legal(line: str) -> bool:
     """Return whether a line is a heading or a closing formula of a statute; one mark may close the formula."""
     ended = line.rstrip()
-    if ended[-1:] in ("）", ")", "。"):
+    if ended[-1:] in _CLOSING:
         ended = ended[:-1]
     return ended.endswith(_LEGAL_ENDS) or _LEGAL.match(line) is not None
 
 
-def sketch_lines(texts: Sequence[str], most: int, min_characters: int) -> dict[str, NDArray[Any]]:
+def _may_be_legal(points: NDArray[np.uint32], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return False only for lines that are not legal, by their first and last characters."""
+    last, before = points[ends - 1], points[np.maximum(ends - 2, 0)]
+    last = np.where(np.isin(last, _codes(_CLOSING)), before, last)
+    blank: NDArray[np.bool_] = (last <= ord(" ")) | (last >= 0x80) & (last < 0x3001) | (last == ord("\u3000"))
+    return blank | np.isin(last, _codes(end[-1] for end in _LEGAL_ENDS)) | np.isin(points[starts], _codes("#第"))
+
+
+def _codes(characters: Iterable[str]) -> NDArray[np.uint32]:
+    return np.array([ord(character) for character in characters], np.uint32)
+
+
+def sketch_lines(texts: Packed, most: int, min_characters: int) -> dict[str, NDArray[Any]]:
     """Return per text the hashes (0: none) and spans of its edge lines, shape (n, 2 · most), and its line count."""
-    shape = (len(texts), 2 * most)
-    hashes, starts, ends = np.zeros(shape, np.uint64), np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
-    counts = np.zeros(len(texts), np.uint32)
-    contents: list[str] = []
-    places: list[tuple[int, int]] = []
-    for row, text in enumerate(texts):
-        lines, counts[row] = edge_lines(text, most)
-        for at, line in enumerate(lines):
-            content = text[line.start : line.end]
-            if not _is_legal(content):
-                starts[row, at], ends[row, at] = line.cut_start, line.cut_end
-                contents.append(content)
-                places.append((row, at))
-    folded = fold(encode(contents))
-    for i, (row, at) in enumerate(places):
-        part = folded.part(i)
-        if len(part) >= min_characters:
-            digest = hashlib.blake2b(part.tobytes(), digest_size=8).digest()
-            hashes[row, at] = int.from_bytes(digest, "little") or 1
-    return {"hashes": hashes, "starts": starts, "ends": ends, "lines": counts}
+    filled = filled_lines(texts)
+    edges = _edges(filled, texts.offsets, most)
+    rows, places = np.nonzero(edges.lines >= 0)
+    lines = edges.lines[rows, places]
+    starts, ends = filled.starts[lines], filled.ends[lines]
+    stays = np.ones(len(lines), bool)
+    for i in np.flatnonzero(_may_be_legal(texts.values, starts, ends)).tolist():
+        stays[i] = not is_legal(_text(texts.values[starts[i] : ends[i]]))
+    rows, places = rows[stays], places[stays]
+    shape = (texts.n, 2 * most)
+    hashes, cut_starts, cut_ends = np.zeros(shape, np.uint64), np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
+    cut_starts[rows, places] = edges.cut_starts[rows, places]
+    cut_ends[rows, places] = edges.cut_ends[rows, places]
+    hashes[rows, places] = _hashes(fold(_parts(texts.values, starts[stays], ends[stays])), min_characters)
+    return {"hashes": hashes, "starts": cut_starts, "ends": cut_ends, "lines": np.diff(filled.firsts).astype(np.uint32)}
+
+
+def _parts(points: NDArray[np.uint32], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Packed:
+    """Return these spans of code points, one behind the other."""
+    lengths = ends - starts
+    offsets = np.zeros(len(starts) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    at = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+    return Packed(points[at], offsets)
+
+
+def _hashes(folded: Packed, min_characters: int) -> NDArray[np.uint64]:
+    """Return the hash of each sequence, 0 for those of fewer than `min_characters`."""
+    found = np.zeros(folded.n, np.uint64)
+    long = np.flatnonzero(np.diff(folded.offsets) >= min_characters)
+    data = folded.values.tobytes()
+    spans = zip((4 * folded.offsets[long]).tolist(), (4 * folded.offsets[long + 1]).tolist(), strict=True)
+    digests = b"".join([hashlib.blake2b(data[start:end], digest_size=8).digest() for start, end in spans])
+    found[long] = np.maximum(np.frombuffer(digests, "<u8"), np.uint64(1))
+    return found
 
 
 class _Boilerplate(NamedTuple):

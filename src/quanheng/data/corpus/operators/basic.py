@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from quanheng.data.corpus.operator import Batch, Column, Edited, Editor, Gives, Params, Tagger, operator
 from quanheng.kinds.base import DecimalText, Say
 from quanheng.text import normalise as forms
-from quanheng.text.normalise import normalise, to_simplified, with_chinese_punctuation
+from quanheng.text.normalise import irregular, normalise, to_simplified, with_chinese_punctuation
 from quanheng.text.quality import CharacterCounts, count_characters, share
 from quanheng.text.script import Letters, form_of, is_chinese
 
@@ -40,7 +38,12 @@ class Normalise(Editor):
 
     def edit(self, batch: Batch) -> tuple[list[Edited | None], Mapping[str, Column]]:
         """Return the normalised texts, None for those that were so already."""
-        return [None if (new := self._normal(text)) == text else Edited(new) for text in batch.texts], {}
+        edits: list[Edited | None] = [None] * len(batch)
+        is_more = self.params != NormaliseParams()
+        for row in range(len(batch)) if is_more else irregular(batch.texts, batch.packed):
+            if (new := self._normal(batch.texts[row])) != batch.texts[row]:
+                edits[row] = Edited(new)
+        return edits, {}
 
     def _normal(self, text: str) -> str:
         text = normalise(text)
@@ -60,10 +63,7 @@ class Length(Tagger):
 
     def tag(self, batch: Batch) -> Mapping[str, Column]:
         """Return both lengths."""
-        import pyarrow.compute as pc
-
-        lengths = pc.binary_length(batch.column("text"))
-        return {"characters": np.fromiter(map(len, batch.texts), np.int64, len(batch)), "bytes": lengths}
+        return {"characters": batch.lengths, "bytes": batch.sizes}
 
 
 def counts_of(batch: Batch) -> CharacterCounts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -68,6 +69,12 @@ def _simplified(texts: Sequence[str]) -> list[str]:
     return [to_simplified(text) for text in texts]
 
 
+def _parts(folded: Packed) -> Iterator[memoryview]:
+    """Yield the bytes of each text's folded view, without copying them."""
+    values = memoryview(folded.values)
+    return (values[start:end] for start, end in pairwise(folded.offsets.tolist()))
+
+
 @operator
 class DeduplicateExact(CorpusStep):
     """Drops documents whose text occurred before. Equality is of 128-bit digests (BLAKE2b)."""
@@ -90,7 +97,7 @@ class DeduplicateExact(CorpusStep):
         if self.params.view == "text":
             return {"digest": digests(text.encode("utf-8", "surrogatepass") for text in batch.texts)}
         folded = fold(Packed(*batch.codes))
-        return {"digest": digests(folded.part(row).tobytes() for row in range(len(batch)))}
+        return {"digest": digests(_parts(folded))}
 
     def resolve(
         self, sketches: Sequence[Sketch], texts: Texts, scratch: Path, progress: Progress
@@ -148,7 +155,7 @@ class DeduplicateNear(CorpusStep):
         made = signatures(hash_shingles(folded), given.bands * given.rows, given.seed)
         return {
             "bands": band_keys(made, given.bands, given.rows, given.seed),
-            "identity": digests(folded.part(row).tobytes() for row in range(len(batch))),
+            "identity": digests(_parts(folded)),
         }
 
     def resolve(
@@ -229,8 +236,9 @@ class DeduplicateLines(CorpusStep):
     def sketch(self, batch: Batch) -> Mapping[str, np.ndarray[Any, Any]]:
         """Return hashes and spans of the first and last lines of each text."""
         from quanheng.data.corpus.dedup.lines import sketch_lines
+        from quanheng.text.shingles import Packed
 
-        return sketch_lines(batch.texts, self.params.edge_lines, self.params.min_characters)
+        return sketch_lines(Packed(*batch.codes), self.params.edge_lines, self.params.min_characters)
 
     def resolve(
         self, sketches: Sequence[Sketch], texts: Texts, scratch: Path, progress: Progress

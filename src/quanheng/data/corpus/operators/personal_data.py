@@ -85,21 +85,23 @@ class PersonalData(Editor):
 
     def edit(self, batch: Batch) -> tuple[list[Edited | None], Mapping[str, Column]]:
         """Return the texts with what was found replaced, and the four columns."""
-        edits: list[Edited | None] = []
-        found: list[list[Span]] = []
-        # The view is made only of texts that may hold something, unless an operator before has made all of them.
-        views = batch.shadows if "shadows" in batch.__dict__ else [None] * len(batch)
-        for text, view in zip(batch.texts, views, strict=True):
-            spans = [span for span in personal_data.find(text, view) if span.type in self._types]
-            found.append(spans)
-            edits.append(self._edited(text, spans))
+        n = len(batch)
+        edits: list[Edited | None] = [None] * n
+        found, drops, masked, kept = [0] * n, [0] * n, [""] * n, [""] * n
+        for row, all_spans in enumerate(personal_data.find_all(batch.texts, batch.packed)):
+            spans = [span for span in all_spans if span.type in self._types] if all_spans else all_spans
+            if spans:
+                actions = [self._actions[span.type] for span in spans]
+                edits[row] = self._edited(batch.texts[row], spans)
+                found[row], drops[row] = len(spans), actions.count("drop")
+                told = list(zip(spans, actions, strict=True))
+                masked[row] = _counts(span for span, action in told if action != "keep")
+                kept[row] = _counts(span for span, action in told if action == "keep")
         return edits, {
-            "personal_data": [len(spans) for spans in found],
-            "personal_data_drop": [sum(self._actions[span.type] == "drop" for span in spans) for spans in found],
-            "masked": [_counts(span for span in spans if self._actions[span.type] != "keep") for spans in found],
-            "personal_data_kept": [
-                _counts(span for span in spans if self._actions[span.type] == "keep") for spans in found
-            ],
+            "personal_data": found,
+            "personal_data_drop": drops,
+            "masked": masked,
+            "personal_data_kept": kept,
         }
 
     def _edited(self, text: str, spans: list[Span]) -> Edited | None:
