@@ -2,7 +2,9 @@
 
 CPU-seconds and bytes, in one process each. Disk is looked at from outside, many times a second.
 
-python -m bench.incremental [MB]
+Sizes after the first are measured in time alone, with one recipe.
+
+python -m bench.incremental [MB …]
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -23,7 +27,7 @@ from bench.corpus_text import write
 from bench.timing import write_table
 
 REPEATS = 2
-SIZE_MB = 40.0
+SIZES_MB = (26.0, 250.0)
 #: Run in a process of its own, so that nothing is compiled or cached from the run before.
 _CHILD = """
 import json, sys
@@ -98,8 +102,38 @@ def _size(root: Path) -> int:
     return total
 
 
+#: Where the time of a build goes: columns of the results, and the functions whose time they are.
+PARTS = {"units": "_segment", "resolutions": "_resolve", "merge": "_merged"}
+
+
+@contextlib.contextmanager
+def _watched(parts: Counter[str]) -> Iterator[None]:
+    """Add the CPU-seconds of the parts of the builds in the block to `parts`."""
+    from quanheng.data.corpus import build, segments
+
+    # The package gives the function the name of its module.
+    owners = {"_merged": sys.modules[build.__module__]}
+    with contextlib.ExitStack() as stack:
+        for part, name in PARTS.items():
+            owner: Any = owners.get(name, segments.Run)
+            called = getattr(owner, name)
+
+            def timed(*given: Any, part: str = part, called: Any = called) -> Any:
+                begun = time.process_time()
+                try:
+                    return called(*given)
+                finally:
+                    parts[part] += time.process_time() - begun
+
+            setattr(owner, name, timed)
+            stack.callback(setattr, owner, name, called)
+        yield
+
+
 def measured(what: str, large: str, small: str, keep: str = "final", recipe: str = "web-zh") -> dict[str, float]:
     """Return CPU-seconds of building `large`, then of both with what is kept; or of both; or what planning both says.
+
+    Seconds of the PARTS are those of the last build.
 
     With "disk", bytes at the worst moment and afterwards in place of seconds: to look costs time itself.
     """
@@ -130,9 +164,11 @@ def measured(what: str, large: str, small: str, keep: str = "final", recipe: str
         for name, given_now in (
             {"first": sources[:1], "both": sources}.items() if what == "added" else [("both", sources)]
         ):
-            begun = time.process_time()
-            made(given_now)
+            parts, begun = Counter[str](), time.process_time()
+            with _watched(parts):
+                made(given_now)
             found[name] = time.process_time() - begun
+            found |= {part: parts[part] for part in PARTS}
         return found
 
 
@@ -145,62 +181,76 @@ def _run(what: str, large: Path, small: Path, *more: str) -> dict[str, float]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Write bench/results/incremental.md."""
-    size = float(arguments[0]) if arguments else SIZE_MB
+    sizes = [float(size) for size in arguments or ()] or list(SIZES_MB)
     with tempfile.TemporaryDirectory() as folder:
-        large, small = Path(folder) / "large.jsonl", Path(folder) / "small.jsonl"
-        write(large, megabytes=size, seed=1)
-        write(small, megabytes=size / 10, seed=2)
-        times = {
-            (what, keep, recipe): [_run(what, large, small, keep, recipe) for _ in range(REPEATS)]
-            for what, keep, recipe in (
-                ("both", "final", "web-zh"),
-                ("added", "final", "web-zh"),
-                ("added", "stages", "web-zh"),
-                ("both", "final", PASSAGES),
-                ("added", "final", PASSAGES),
-            )
-        }
-        planned = [_run("plan", large, small) for _ in range(REPEATS)]
-        disk = {keep: _run("disk", large, small, keep) for keep in ("final", "stages", "all")}
-    rows = [_time_row(*key, runs, times["both", "final", key[2]]) for key, runs in times.items()]
-    rows.append(_row("foretold by plan", "web-zh", [run["cpu_s"] for run in planned], times["both", "final", "web-zh"]))
+        pairs = [_texts(Path(folder), size) for size in sizes]
+        every = [
+            ("both", "final", "web-zh"),
+            ("added", "final", "web-zh"),
+            ("added", "stages", "web-zh"),
+            ("both", "final", PASSAGES),
+            ("added", "final", PASSAGES),
+        ]
+        rows = _times(sizes[0], pairs[0], every)
+        planned = [_run("plan", *pairs[0]) for _ in range(REPEATS)]
+        disk = {keep: _run("disk", *pairs[0], keep) for keep in ("final", "stages", "all")}
+        cpu = [run["cpu_s"] for run in planned]
+        told = [f"{mean(cpu):.2f}", _range(cpu), f"{mean(cpu) / float(rows[0][3]):.3f}"]
+        rows.append([f"{sizes[0]:g}", "foretold by plan", "web-zh", *told, *["–"] * len(PARTS)])
+        for size, pair in zip(sizes[1:], pairs[1:], strict=True):
+            rows += _times(size, pair, every[:2])
     said = [
-        f"{size:g} MB of bench/corpus_text.py and a tenth more, n = {REPEATS}, one process each; CPU-seconds, with "
-        "what is imported and compiled on first use where the process had not done so.",
+        f"bench/corpus_text.py and a tenth more, n = {REPEATS}, one process each; CPU-seconds, with what is imported "
+        "and compiled on first use where the process had not done so. Of them: what runs the steps over units, the "
+        "resolutions of duplicates, and the merge into shards, lists and counts.",
         "",
         "## Disk",
         "",
-        "MB beside the sources, corpus included, recipe web-zh, n = 1: on the disk at the worst moment, looked at "
-        "every 20 ms; what the build says of it; what plan foretold, and its ratio to the first; afterwards.",
+        f"{sizes[0]:g} MB. MB beside the sources, corpus included, recipe web-zh, n = 1: on the disk at the worst "
+        "moment, looked at every 20 ms; what the build says of it; what plan foretold, and its ratio to the first; "
+        "afterwards.",
         "",
         "| keep | at the worst moment | the build says | plan foretold | ratio | afterwards |",
         "|---|---|---|---|---|---|",
     ]
     names = {"final": "work_bytes", "stages": "work_stages_bytes", "all": "work_all_bytes"}
     for keep, run in disk.items():
-        told = mean(found[names[keep]] for found in planned)
-        sizes = [f"{value / 1e6:.1f}" for value in (run["peak"], run["said"], told)]
-        said.append(f"| {keep} | {' | '.join(sizes)} | {told / run['peak']:.2f} | {run['left'] / 1e6:.1f} |")
+        most = mean(found[names[keep]] for found in planned)
+        shown = [f"{value / 1e6:.1f}" for value in (run["peak"], run["said"], most)]
+        said.append(f"| {keep} | {' | '.join(shown)} | {most / run['peak']:.2f} | {run['left'] / 1e6:.1f} |")
     said += ["", f"The corpus itself: {disk['final']['corpus'] / 1e6:.1f} MB.", "", "## Time", ""]
     write_table(
         "incremental",
         "Adding a tenth, and foretelling a build",
         said,
-        ["build", "recipe", "CPU s", "range", "ratio to afresh"],
+        ["MB", "build", "recipe", "CPU s", "range", "ratio to afresh", *PARTS],
         rows,
     )
 
 
-def _time_row(
-    what: str, keep: str, recipe: str, runs: list[dict[str, float]], fresh: list[dict[str, float]]
-) -> list[str]:
-    name = "everything afresh" if what == "both" else f"a tenth added, keep {keep}"
-    return _row(name, recipe, [run["both"] for run in runs], fresh)
+def _texts(folder: Path, size: float) -> tuple[Path, Path]:
+    """Return a text of `size` MB, and another of a tenth of it."""
+    large, small = folder / f"large-{size:g}.jsonl", folder / f"small-{size:g}.jsonl"
+    write(large, megabytes=size, seed=1)
+    write(small, megabytes=size / 10, seed=2)
+    return large, small
 
 
-def _row(name: str, recipe: str, values: list[float], fresh: list[dict[str, float]]) -> list[str]:
-    ratio = mean(values) / mean(run["both"] for run in fresh)
-    return [name, recipe, f"{mean(values):.2f}", f"{min(values):.2f} to {max(values):.2f}", f"{ratio:.2f}"]
+def _times(size: float, pair: tuple[Path, Path], every: list[tuple[str, str, str]]) -> list[list[str]]:
+    """Return a row of the results for each (what, keep, recipe)."""
+    times = {key: [_run(key[0], *pair, *key[1:]) for _ in range(REPEATS)] for key in every}
+    rows = []
+    for (what, keep, recipe), runs in times.items():
+        values, fresh = [run["both"] for run in runs], mean(run["both"] for run in times["both", "final", recipe])
+        name = "everything afresh" if what == "both" else f"a tenth added, keep {keep}"
+        parts = [f"{mean(run[part] for run in runs):.2f}" for part in PARTS]
+        shown = [f"{mean(values):.2f}", _range(values), f"{mean(values) / fresh:.3f}"]
+        rows.append([f"{size:g}", name, recipe, *shown, *parts])
+    return rows
+
+
+def _range(values: list[float]) -> str:
+    return f"{min(values):.2f} to {max(values):.2f}"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple, Protocol
 
@@ -50,11 +50,51 @@ class Asks(Protocol):
         ...
 
 
-class Answers:
-    """What endpoints answered, by key; shared by processes where the cache is."""
+def ask_once(item: JSON) -> JSON:
+    """Ask an endpoint one harmless question from where this runs, so that what is wrong is told before the work.
 
-    def __init__(self, cache: CacheLike, objects: LocalObjects) -> None:
-        self._cache, self._objects = cache, objects
+    item: {"role", "endpoint": its JSON as text}. Raises what `Client.post` raises, "not_served_here", or "no_key".
+    """
+    from quanheng.endpoints import EmbeddingClient
+    from quanheng.endpoints.asset import open_client, read_endpoint
+    from quanheng.endpoints.chat import ChatClient
+
+    assert isinstance(item, dict)  # noqa: S101 - an item of `map`
+    role, endpoint = str(item["role"]), read_endpoint(str(item["endpoint"]).encode())
+    if role == "embedder":
+        with open_client(EmbeddingClient, endpoint, role) as embedding:
+            embedding.embed([HARMLESS])
+    else:
+        with open_client(ChatClient, endpoint, role) as chat:
+            chat.ask(HARMLESS, max_tokens=1)
+    return None
+
+
+class Answers:
+    """What endpoints answered, by key; shared by processes where the cache is.
+
+    again: the name of a round in which questions without a readable answer are asked once more, and once only: what
+    came of it is kept under that name too.
+    """
+
+    def __init__(self, cache: CacheLike, objects: LocalObjects, again: str | None = None) -> None:
+        self._cache, self._objects, self._again = cache, objects, again
+
+    def known(self, key: str, is_read: Callable[[str], bool]) -> tuple[str | None] | None:
+        """Return the answer that need not be asked for, (None,) for a question that stays turned down, else None."""
+        kept = self.get(key)
+        if isinstance(kept, str) and (self._again is None or is_read(kept)):
+            return (kept,)
+        told = self.get(self._of_round(key)) if self._again is not None else None
+        return (None if told["answer"] is None else str(told["answer"]),) if isinstance(told, dict) else None
+
+    def note(self, key: str, answer: str | None) -> None:
+        """Keep what came of a question in this round, if it is one."""
+        if self._again is not None:
+            self.set(self._of_round(key), {"answer": answer})
+
+    def _of_round(self, key: str) -> str:
+        return cache_key({"again": self._again, "of": key})
 
     def get(self, key: str) -> JSON:
         """Return what was kept under `key`, None when there is nothing."""
@@ -79,14 +119,21 @@ class _Outcome(NamedTuple):
 
 
 def ask_all(
-    questions: Sequence[str], client: Asks, *, endpoint: str, max_tokens: int, answers: Answers | None
+    questions: Sequence[str],
+    client: Asks,
+    *,
+    endpoint: str,
+    max_tokens: int,
+    answers: Answers | None,
+    is_read: Callable[[str], bool] = lambda answer: True,
 ) -> list[str | None]:
     """Return the answer to each question, in order; None where the service turned that one down.
 
-    endpoint: its digest, part of the key of every answer. At most `client.concurrency` are under way at a time; equal
-    questions are asked once. Raises the first error that is about the endpoint and not about one text: also that of a
-    service that turns down something HARMLESS right after a question, or ALL_REJECTED questions or more and all that
-    there are. What was answered before stays kept, so that the same call later goes on from there.
+    endpoint: its digest, part of the key of every answer. is_read: whether an answer can be read; one that cannot is
+    kept as well, and asked for once more only in a round of `Answers`. At most `client.concurrency` are under way at a
+    time; equal questions are asked once. Raises the first error that is about the endpoint and not about one text: also
+    that of a service that turns down something HARMLESS right after a question, or ALL_REJECTED questions or more and
+    all that there are. What was answered before stays kept, so that the same call later goes on from there.
     """
     keys = {
         question: cache_key(
@@ -101,11 +148,11 @@ def ask_all(
     }
     found: dict[str, str | None] = {}
     for question, key in keys.items():
-        kept = answers.get(key) if answers else None
-        if isinstance(kept, str):
-            found[question] = kept
+        if (known := answers.known(key, is_read) if answers else None) is not None:
+            found[question] = known[0]
+    asked = [question for question in keys if question not in found]
     rejected: list[QuanhengError] = []
-    for outcome in _outcomes([question for question in keys if question not in found], client, max_tokens):
+    for outcome in _outcomes(asked, client, max_tokens):
         found[outcome.question] = outcome.answer
         if outcome.error is not None:
             rejected.append(outcome.error)
@@ -114,6 +161,9 @@ def ask_all(
     # Of all together, so that it does not matter which came first.
     if ALL_REJECTED <= len(rejected) == len(found):
         raise rejected[0]
+    if answers:
+        for question in asked:
+            answers.note(keys[question], found[question])
     return [found[question] for question in questions]
 
 

@@ -55,7 +55,7 @@ class BottomK:
         """Take a document into account; `excerpt` is asked only of one that is kept for now."""
         if not self.k:
             return
-        key = -int.from_bytes(hashlib.sha256(SEED + id.encode()).digest()[:16], "big")
+        key = _key(id)
         all_ = self._all.setdefault((decision, reason), [])
         here = self._by_source.setdefault((decision, reason, source), [])
         is_wanted = len(all_) < self.k or key > all_[0].key
@@ -67,6 +67,14 @@ class BottomK:
             _keep(all_, held, self.k)
         if is_wanted_here:
             _keep(here, held, self._each)
+
+    def take_again(self, row: CorpusSample) -> None:
+        """Hold a document that `rows` of an earlier sample gave; all of them make up that sample, if `k` is its."""
+        held = _Held(_key(row.id), row.id, row.source, row.excerpt, row.of, row.measure)
+        if row.rank is not None:
+            _keep(self._all.setdefault((row.decision, row.reason), []), held, self.k)
+        if row.rank_in_source is not None:
+            _keep(self._by_source.setdefault((row.decision, row.reason, row.source), []), held, self._each)
 
     def rows(self) -> Iterator[CorpusSample]:
         """Yield what is kept: by decision and reason, those of the whole first, each document once."""
@@ -91,6 +99,11 @@ class BottomK:
                     rank=ranks.get(held.id),
                     rank_in_source=here.get(held.id),
                 )
+
+
+def _key(id: str) -> int:
+    """Return what the order goes by, negated: the smallest digest of an id is the greatest key."""
+    return -int.from_bytes(hashlib.sha256(SEED + id.encode()).digest()[:16], "big")
 
 
 def _keep(heap: list[_Held], held: _Held, k: int) -> None:

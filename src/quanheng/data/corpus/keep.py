@@ -7,6 +7,7 @@
 | verdicts of the corpus steps on each unit                               | no    | no     | yes |
 
 "final" is what makes new files cheap: of old units nothing is read but their sketches and what the corpus is made of.
+What the merge counted is kept under each of them: some thousand bytes, and no text (`continued.py`).
 "stages" also lets a recipe that was changed in a later step begin there. While a build runs, "final" lets the rows of
 a unit go as soon as those after the next segment are stored. Rows that a later resolution will ask for, and that cannot
 be had from the final rows, are kept whatever was asked (`letting_go`).

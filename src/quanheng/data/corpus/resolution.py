@@ -8,7 +8,8 @@ and of those that they may repeat, no others.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,12 +69,22 @@ class Between:
 
     def texts(self, unit: int, rows: Sequence[int]) -> list[str]:
         """Return the texts of these rows of a unit."""
-        found = [self._texts(unit)[row] for row in rows]
-        if None in found:
+        found = self._found(unit, rows)
+        if found is None:
             self._again(unit)
             self._texts.cache_clear()
-            found = [self._texts(unit)[row] for row in rows]
-        return [str(text) for text in found]
+            found = self._found(unit, rows)
+        return [str(text) for text in found or ()]
+
+    def _found(self, unit: int, rows: Sequence[int]) -> list[str] | None:
+        """Return the texts of these rows, None where one of them is not to be had without making the unit again."""
+        held = self._texts(unit)
+        wanted: list[int] | None = [int(row) for row in rows]
+        if held is not None and held.places is not None:
+            wanted = held.numbers(self._places(unit), wanted or [])
+        if held is None or wanted is None:
+            return None
+        return held.at(wanted)
 
     def id_of(self, place: tuple[int, int]) -> str:
         """Return the id of a document as the corpus has it."""
@@ -85,31 +96,50 @@ class Between:
     def _sketched(self, unit: int) -> Places:
         return Places(self._objects.path(str(self._results[unit].sketch)))
 
-    def _read(self, unit: int) -> list[str | None]:
-        """Return the text of each row of a unit; None where it is not to be had without making the unit again."""
+    def _read(self, unit: int) -> _Texts | None:
+        """Return the texts of a unit, None where there are none without making the unit again."""
         rows = self._results[unit].rows
         if (whole := self._columns(rows, (TEXT,))) is not None:
-            return whole[0]
+            return _Texts(whole[TEXT], None)
         final = self._cache.get(texts_key(rows))
         found = self._columns(final, (FILE, ROW, TEXT)) if final else None
         if found is None:
-            return [None] * self._results[unit].documents
-        texts = {(file, row): text for file, row, text in zip(*found, strict=True)}
-        places = self._places(unit)
-        return [texts.get(place) for place in zip(places.files.to_pylist(), places.rows.to_pylist(), strict=True)]
+            return None
+        pairs = zip(found[FILE].to_pylist(), found[ROW].to_pylist(), strict=True)
+        return _Texts(found[TEXT], {place: number for number, place in enumerate(pairs)})
 
-    def _columns(self, digest: str, names: tuple[str, ...]) -> list[list[str | None]] | None:
+    def _columns(self, digest: str, names: tuple[str, ...]) -> dict[str, pa.ChunkedArray] | None:
         """Return columns of rows, None when these were let go."""
-        columns: list[list[str | None]] = [[] for _ in names]
+        import pyarrow as pa
+
         try:
             stream = self._objects.open(digest)
         except NotFound:
             return None
         with stream:
-            for table in batches_of(stream):
-                for column, name in zip(columns, names, strict=True):
-                    column.extend(table.column(name).to_pylist())
-        return columns
+            read = [[table.column(name) for name in names] for table in batches_of(stream)]
+        kinds = {FILE: pa.int32(), ROW: pa.string(), TEXT: pa.string()}
+        return {name: pa.chunked_array([some[at] for some in read], kinds[name]) for at, name in enumerate(names)}
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """Texts of a unit; places: of each its (file, row), where these are not all of the documents that were sketched."""
+
+    texts: pa.ChunkedArray
+    places: Mapping[tuple[int, str], int] | None
+
+    def numbers(self, sketched: Places, rows: Sequence[int]) -> list[int] | None:
+        """Return where these rows of a sketch stand here, None when one does not."""
+        assert self.places is not None  # noqa: S101 - only then is it asked
+        found = [self.places.get((sketched.files[row].as_py(), sketched.rows[row].as_py())) for row in rows]
+        return None if None in found else [number for number in found if number is not None]
+
+    def at(self, numbers: Sequence[int]) -> list[str]:
+        """Return the texts with these numbers."""
+        import pyarrow as pa
+
+        return self.texts.take(to_arrow(numbers, pa.int64())).to_pylist()  # type: ignore[no-any-return]
 
 
 class Resolver:

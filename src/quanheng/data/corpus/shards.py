@@ -71,7 +71,7 @@ class TableWriter:
         self._group_bytes = group_bytes
         self._rows: list[Row] = []
         self._pending: list[pa.RecordBatch] = []
-        self._pending_rows = 0
+        self._held = 0
         self._bytes = 0
         self.rows = 0
         self.bytes = 0
@@ -96,43 +96,37 @@ class TableWriter:
     ) -> None:
         if kind is None:
             self._flush()
-            self._flush_tables()
         self._writer.close()
 
     def add(self, sized: tuple[Row, int]) -> None:
         """Add a row; the second part is the bytes of its text."""
         row, size = sized
         self._rows.append(row)
+        self._held += 1
         self._bytes += size
         self.rows += 1
         self.bytes += size
-        if len(self._rows) >= self._group_rows or self._bytes >= self._group_bytes:
+        if self._held >= self._group_rows or self._bytes >= self._group_bytes:
             self._flush()
 
     def add_table(self, table: pa.RecordBatch, sizes: Sequence[int]) -> None:
         """Add rows as columns; `sizes`: the bytes of the text of each. Row groups end where `add` would end them."""
+        self._gather()
         start = 0
         for row, size in enumerate(sizes):
             self._bytes += size
-            self._pending_rows += 1
-            if self._pending_rows >= self._group_rows or self._bytes >= self._group_bytes:
+            self._held += 1
+            if self._held >= self._group_rows or self._bytes >= self._group_bytes:
                 self._pending.append(table.slice(start, row + 1 - start))
                 start = row + 1
-                self._flush_tables()
+                self._flush()
         if start < table.num_rows:
             self._pending.append(table.slice(start))
         self.rows += table.num_rows
         self.bytes += sum(sizes)
 
-    def _flush_tables(self) -> None:
-        import pyarrow as pa
-
-        if self._pending:
-            whole = pa.concat_batches([batch.cast(self._schema) for batch in self._pending])
-            self._writer.write_batch(whole)
-            self._pending, self._pending_rows, self._bytes = [], 0, 0
-
-    def _flush(self) -> None:
+    def _gather(self) -> None:
+        """Put the rows that were added one by one behind the columns that wait for their row group."""
         import pyarrow as pa
 
         if self._rows:
@@ -140,8 +134,17 @@ class TableWriter:
                 to_arrow(values, field.type)
                 for values, field in zip(zip(*self._rows, strict=True), self._schema, strict=True)
             ]
-            self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
-            self._rows, self._bytes = [], 0
+            self._pending.append(pa.record_batch(arrays, schema=self._schema))
+            self._rows = []
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        self._gather()
+        if self._pending:
+            whole = pa.concat_batches([batch.cast(self._schema) for batch in self._pending])
+            self._writer.write_batch(whole)
+            self._pending, self._held, self._bytes = [], 0, 0
 
 
 class ShardWriter:
@@ -158,6 +161,8 @@ class ShardWriter:
         self._open: tuple[ExitStack, object, TableWriter] | None = None
         self.layers: list[Layer] = []
         self.counts: list[int] = []
+        #: Whether the last shard had room for more.
+        self.ended_open = False
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -170,6 +175,11 @@ class ShardWriter:
             self._open[0].__exit__(kind, error, trace)
         elif self._open is not None:
             self._close()
+            self.ended_open = True
+
+    def adopt(self, layers: Sequence[Layer], counts: Sequence[int]) -> None:
+        """Take shards that were written before, by the same options, as the first ones; each of them is full."""
+        self.layers, self.counts = list(layers), list(counts)
 
     def add(self, sized: tuple[Row, int]) -> None:
         """Add a row; a new shard begins once the last one holds its bytes of text."""

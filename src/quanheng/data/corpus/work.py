@@ -23,6 +23,7 @@ from quanheng.data.corpus.arrow import to_arrow
 from quanheng.data.corpus.asking import Answers
 from quanheng.data.corpus.elsewhere import Elsewhere, fetch, fetch_part
 from quanheng.data.corpus.lines import Broken
+from quanheng.data.corpus.memory import keep_memory
 from quanheng.data.corpus.operator import Asset, Batch, CorpusStep
 from quanheng.data.corpus.parts import Part, open_part
 from quanheng.data.corpus.read import Document, FileReader
@@ -104,7 +105,8 @@ class Unit(Model):
     """Everything that a worker needs, as JSON.
 
     files: read by the first segment; later ones read `rows`, the result of the one before, and apply `verdicts`.
-    answers: folder of the cache with what endpoints answered before, which changes no result.
+    answers: folder of the cache with what endpoints answered before, which changes no result. again: the name of the
+    round in which questions without a readable answer are asked once more.
     """
 
     objects: str
@@ -117,6 +119,7 @@ class Unit(Model):
     rows: str | None = None
     verdicts: str | None = None
     answers: str | None = None
+    again: str | None = None
 
     @property
     def size(self) -> int:
@@ -162,7 +165,8 @@ def _part(file: UnitFile) -> JSON:
 class UnitResult(Model):
     """What a unit left: digests of rows, dropped documents and sketch, and counts by place of the step.
 
-    `read`: documents, characters, bytes and tokens as read; the first segment only.
+    `read`: documents, characters, bytes and tokens as read; the first segment only. unread: questions to endpoints that
+    got no readable answer; None where that was not counted.
     """
 
     rows: str
@@ -175,6 +179,7 @@ class UnitResult(Model):
     encodings: dict[str, int]
     repaired: dict[str, int]
     counts: dict[str, dict[str, JsonValue]]
+    unread: int | None = None
 
     @property
     def objects(self) -> tuple[str, ...]:
@@ -193,9 +198,9 @@ class BrokenRow(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def _plan(root: str, recipe: str, assets: str, folder: str | None) -> Plan:
+def _plan(root: str, recipe: str, assets: str, folder: str | None, again: str | None) -> Plan:
     objects = LocalObjects(root)
-    answers = Answers(Cache(folder, objects), objects) if folder else None
+    answers = Answers(Cache(folder, objects), objects, again) if folder else None
     return plan(Recipe.model_validate_json(recipe), open_assets(objects, json.loads(assets), answers))
 
 
@@ -215,8 +220,10 @@ def read_terms(objects: ObjectStore, digest: str) -> list[LexiconTerm]:
 
 def run_unit(item: JSON) -> JSON:
     """Return {"result": digest} of the canonical JSON of a `UnitResult`; `item` is a `Unit`."""
+    keep_memory()
     unit = Unit.model_validate_json(json.dumps(item))
-    made = _plan(unit.objects, unit.recipe.model_dump_json(), json.dumps(unit.assets, sort_keys=True), unit.answers)
+    assets = json.dumps(unit.assets, sort_keys=True)
+    made = _plan(unit.objects, unit.recipe.model_dump_json(), assets, unit.answers, unit.again)
     objects = LocalObjects(unit.objects)
     result = _Worker(unit, made, objects).run()
     return {"result": objects.put_bytes(canonical_json(result.model_dump(mode="json"))).digest}
@@ -239,13 +246,13 @@ class _Worker:
         self.broken_rows = 0
 
     def run(self) -> UnitResult:
-        rows_out, documents = None, 0
+        documents, unread = 0, self._unread()
         sketched = self.segment.corpus.operator if self.segment.corpus else None
         with ExitStack() as stack:
             self.broken = stack.enter_context(self.objects.writer())
-            rows_out = stack.enter_context(self.objects.writer())
+            rows_out = stack.enter_context(self.objects.writer()) if self._changes_rows() else None
             dropped_out = stack.enter_context(self.objects.writer())
-            rows = stack.enter_context(BatchWriter(rows_out))
+            rows = stack.enter_context(BatchWriter(rows_out)) if rows_out else None
             dropped = stack.enter_context(RowWriter(dropped_out, DROPPED_COLUMNS))
             sketch = SketchWriter(sketched) if isinstance(sketched, CorpusStep) else None
             for batch in self._batches():
@@ -253,10 +260,11 @@ class _Worker:
                 dropped.add_all(self.runner.take_dropped())
                 if sketch and len(left):
                     sketch.add(self.runner.call(sketch.step, sketch.step.sketch, left), left)
-                rows.add(self._final(left) if self.is_last else left.table)
+                if rows:
+                    rows.add(self._final(left) if self.is_last else left.table)
                 documents += len(left)
         return UnitResult(
-            rows=rows_out.result.digest,
+            rows=rows_out.result.digest if rows_out else str(self.unit.rows),
             dropped=dropped_out.result.digest,
             broken=self.broken.result.digest,
             sketch=sketch.store(self.objects) if sketch else None,
@@ -266,7 +274,18 @@ class _Worker:
             encodings=self.encodings,
             repaired=dict(sorted(self.repaired.items())),
             counts={str(place): counted.to_json() for place, counted in sorted(self.runner.counts.items())},
+            unread=self._unread() - unread,
         )
+
+    def _changes_rows(self) -> bool:
+        """Return whether the rows that it leaves may be others than those that it reads; the same are not written."""
+        is_one_step = self.unit.rows is not None and not self.segment.steps and not self.is_last
+        return not (is_one_step and self.unit.verdicts is None and self.objects.touch(str(self.unit.rows)))
+
+    def _unread(self) -> int:
+        """Return how many questions got no readable answer in this process so far."""
+        ready = (*self.segment.steps, self.segment.corpus)
+        return sum(step.operator.unread for step in ready if step and step.operator)
 
     def _batches(self) -> Iterator[Batch]:
         if self.unit.rows is None:
@@ -290,7 +309,7 @@ class _Worker:
         for place, file in enumerate(self.unit.files):
             found = self._documents(place, file)
             while chunk := _chunk(found):
-                batch = Batch(documents_to_batch([place] * len(chunk), chunk, self.unit.facts))
+                batch = documents_to_batch([place] * len(chunk), chunk, self.unit.facts)
                 batch = self.runner.tokens.counted(batch) if self.runner.tokens else batch
                 self.read = self.read.plus(size_of_batch(batch))
                 yield batch
@@ -329,16 +348,17 @@ class _Worker:
         return done.table.select(list(wanted))
 
 
-def documents_to_batch(places: Sequence[int], documents: Sequence[Document], facts: Facts) -> pa.RecordBatch:
+def documents_to_batch(places: Sequence[int], documents: Sequence[Document], facts: Facts) -> Batch:
     """Return documents as the first step sees them; `places`: of the file of each in its unit."""
     import pyarrow as pa
 
     n = len(documents)
+    texts, written = _texts(documents)
     columns: dict[str, pa.Array] = {
         FILE: to_arrow(places, pa.int32()),
         ROW: to_arrow([found.row for found in documents], pa.string()),
         URL: to_arrow([found.url for found in documents], pa.string()),
-        TEXT: _texts(documents),
+        TEXT: written,
         "licence_clear": to_arrow([facts.licence_clear] * n, pa.bool_()),
         "region": to_arrow([facts.region] * n, pa.string()),
         "origin": to_arrow([facts.origin] * n, pa.string()),
@@ -347,18 +367,20 @@ def documents_to_batch(places: Sequence[int], documents: Sequence[Document], fac
         LISTED: to_arrow([[]] * n, pa.list_(pa.string())),
     }
     fields = [pa.field(name, array.type, nullable=False) for name, array in columns.items()]
-    return pa.record_batch(list(columns.values()), schema=pa.schema(fields))
+    return Batch(pa.record_batch(list(columns.values()), schema=pa.schema(fields)), texts)
 
 
-def _texts(documents: Sequence[Document]) -> pa.Array:
+def _texts(documents: Sequence[Document]) -> tuple[list[str], pa.Array]:
+    """Return the texts of documents, and the same as Arrow has them."""
     import pyarrow as pa
 
+    texts = [found.text for found in documents]
     try:
-        return to_arrow([found.text for found in documents], pa.string())
+        return texts, to_arrow(texts, pa.string())
     except UnicodeEncodeError:
         # A lone surrogate is no character of UTF-8; what Arrow cannot hold must not stop a build.
-        mended = (found.text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") for found in documents)
-        return to_arrow(list(mended), pa.string())
+        mended = [text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") for text in texts]
+        return mended, to_arrow(mended, pa.string())
 
 
 def _chunk(found: Iterator[Document]) -> list[Document]:
@@ -389,20 +411,13 @@ def read_file(
     objects: ObjectStore, file: UnitFile, reading: Reading, encodings: dict[str, int], repaired: Counter[str]
 ) -> Iterator[Document | Broken]:
     """Yield the documents and broken rows of a file or part of one; errors name the file. Counts into the last two."""
-    if file.part and file.part.encoding:
-        reading = reading.model_copy(update={"encoding": file.part.encoding})
     reader = FileReader(reading, encodings=encodings)
+    if (part := file.part) is not None:
+        reading = reading.model_copy(update={"encoding": part.encoding})
+        reader = FileReader(reading, encodings=encodings, bytes_before=part.start, lines_before=part.first_line - 1)
     with opened(objects, file) as stream:
         try:
-            if file.part is None:
-                yield from reader.read(stream, file.format)
-            else:
-                first = file.part.first_line - 1
-                for found in reader.read(stream, file.format):
-                    moved = found._replace(row=str(int(found.row) + first))
-                    if isinstance(moved, Broken) and moved.byte is not None:
-                        moved = moved._replace(byte=moved.byte + file.part.start)
-                    yield moved
+            yield from reader.read(stream, file.format)
             repaired.update(reader.mended)
         except QuanhengError as error:
             # The reader knows columns and bytes, not names; whoever reads the message needs the name.

@@ -181,6 +181,56 @@ def test_a_service_that_never_settles_is_told(
     assert asked[0] < 20
 
 
+def test_again_asks_only_what_was_not_answered(objects: LocalObjects, make_source: MakeSource, tmp_path: Path) -> None:
+    """One unit with a text that is turned down and one that is answered in another form; one where all is well."""
+    doubted, babbled = "甲课讲光合作用", "乙课讲光合作用"
+    sources = [
+        make_source({"a.jsonl": "\n".join(json.dumps({"text": t}) for t in (doubted, babbled, *TEXTS[:3])).encode()}),
+        make_source({"b.jsonl": "\n".join(json.dumps({"text": t}) for t in TEXTS[3:]).encode()}, title="b"),
+    ]
+    turns_down, ran = [True], list[str]()
+
+    def answers(body: dict[str, object]) -> Told:
+        said = json.dumps(body, ensure_ascii=False)
+        if doubted in said and turns_down[0]:
+            return Told(status=400, body=b"{}")
+        return completion("这一段……" if babbled in said and turns_down[0] else "3")
+
+    def watched(function: str, items: Iterable[Any]) -> Iterator[JSON]:
+        for item in items:
+            ran.append(item["files"][0]["title"])
+            yield from run_here(function, [item])
+
+    def scores(again: str | None, cache: Any) -> tuple[list[int], list[str], int]:
+        """Return the scores, which units ran, and how many questions about texts were asked."""
+        ran.clear()
+        before = len(server.requests)
+        made = build(sources, RECIPE, objects, cache, quiet, watched, assets, again=again)
+        import pyarrow.parquet as pq
+
+        found: list[int] = []
+        for shard in made.model.shards:
+            with _opener(objects, made.layers)(shard.title) as stream:
+                found += pq.read_table(stream).column("educational_value").to_pylist()
+        asked = [body for _, _, body in server.requests[before:] if "光合作用" in json.dumps(body, ensure_ascii=False)]
+        return found, list(ran), len(asked)
+
+    with serve(answer=answers) as server:
+        assets = endpoint(objects, server.url)
+        cache = Cache(tmp_path / "cache", objects)
+        poor = [-1, -1, *[3] * 9]
+        assert scores(None, cache) == (poor, ["a.jsonl", "b.jsonl"], 11)
+        assert scores(None, cache) == (poor, [], 0)
+        assert scores("one", cache) == (poor, ["a.jsonl"], 2)
+        assert scores("one", cache) == (poor, ["a.jsonl"], 0)  # once in a round
+        turns_down[0] = False
+        assert scores(None, cache) == (poor, [], 0)
+        assert scores("two", cache) == ([3] * 11, ["a.jsonl"], 2)
+        assert scores("three", cache) == ([3] * 11, [], 0)
+        assert scores(None, cache) == ([3] * 11, [], 0)
+        assert scores("four", MemoryCache())[2] == 11  # nothing lasts, so that nothing is known
+
+
 def test_an_endpoint_that_no_step_asks_is_an_error(objects: LocalObjects, make_source: MakeSource) -> None:
     recipe = parse_recipe('name = "a"\ntitle = { en = "a", zh = "a" }\n[[steps]]\nuse = "length"\n')
     with pytest.raises(Invalid) as caught:

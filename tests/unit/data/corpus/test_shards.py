@@ -58,6 +58,39 @@ def test_columns_are_cut_like_rows(objects: LocalObjects, cut: int) -> None:
     assert [layer.digest for layer in out.layers] == [layer.digest for layer in by_row.layers]
 
 
+@pytest.mark.parametrize("cut", [1, 2, 3, 7])
+def test_columns_and_single_rows_may_be_mixed(objects: LocalObjects, cut: int) -> None:
+    from quanheng.data.corpus.tables import rows_to_batch
+
+    for shard_bytes, group_rows in ((40, 2), (1000, 4)):
+        digests = []
+        for mixed in (False, True):
+            with ShardWriter(
+                objects, "data/{}.parquet", DATA_COLUMNS, shard_bytes=shard_bytes, group_rows=group_rows
+            ) as out:
+                for first in range(0, 11, cut):
+                    rows = [row(number) for number in range(first, min(11, first + cut))]
+                    if mixed and (first // cut) % 2:
+                        out.add_table(
+                            rows_to_batch([values for values, _ in rows], DATA_COLUMNS), [size for _, size in rows]
+                        )
+                    else:
+                        for one in rows:
+                            out.add(one)
+            digests.append([layer.digest for layer in out.layers])
+        assert digests[0] == digests[1]
+
+
+def test_shards_of_before_are_the_first_ones(objects: LocalObjects) -> None:
+    before, whole = write(objects, 6, 40), write(objects, 10, 40)
+    assert not before.ended_open and whole.ended_open
+    with ShardWriter(objects, "data/part-{:05d}.parquet", DATA_COLUMNS, shard_bytes=40, group_rows=2) as out:
+        out.adopt(before.layers, before.counts)
+        for number in range(6, 10):
+            out.add(row(number))
+    assert (out.layers, out.counts) == (whole.layers, whole.counts)
+
+
 def test_no_rows_is_a_table_too() -> None:
     target = io.BytesIO()
     with TableWriter(target, DATA_COLUMNS, group_rows=4):
