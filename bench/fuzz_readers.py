@@ -1,5 +1,7 @@
 """Mutates whole files of every format and reads them: `python -m bench.fuzz_readers SECONDS [FORMAT …]`.
 
+Pictures are read by OCR where it is installed, and then cost a hundredfold; else only their refusal is tested.
+
 A crash is any exception but the two that readers promise (no text column, unknown encoding is Broken), anything read
 that is neither a document nor a broken row, or text that cannot be written as UTF-8. The input of a crash is kept.
 """
@@ -13,8 +15,9 @@ import random
 import sys
 import traceback
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, cast, get_args
 
 from tests.unit.data.corpus.samples import seeds
@@ -44,6 +47,9 @@ READINGS: tuple[dict[str, Any], ...] = (
     {"text_fields": ("id", "text"), "url_field": "a.0.b"},
     {"extract": "all", "encoding": "big5"},
 )
+#: Formats of pictures, and what Pillow calls them.
+PICTURES = {"png": "PNG", "jpeg": "JPEG", "tiff": "TIFF", "webp": "WEBP"}
+#: CPU seconds, so that a busy machine makes nothing slow.
 SLOW_S = 10.0
 LIMIT_BYTES = 1 << 20
 
@@ -71,6 +77,30 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
     return bytes(result)
 
 
+def pictures() -> dict[str, list[bytes]]:
+    """Return small pictures of a line of text, in every format."""
+    from PIL import Image, ImageDraw
+
+    image = Image.new("RGB", (160, 48), "white")
+    ImageDraw.Draw(image).text((8, 16), "Hello 2024", fill="black")
+    found = {}
+    for format, name in PICTURES.items():
+        files = []
+        for mode in ("RGB", "L"):
+            target = io.BytesIO()
+            image.convert(mode).save(target, name)
+            files.append(target.getvalue())
+        found[format] = files
+    return found
+
+
+def readings(format: FileFormat) -> tuple[dict[str, Any], ...]:
+    """Return the ways to read a format; pictures by OCR where it is installed."""
+    if format in PICTURES and find_spec("rapidocr"):
+        return ({"ocr": "always"}, {"ocr": "when_missing"})
+    return READINGS
+
+
 def check(data: bytes, format: FileFormat, reading: Reading) -> int:
     """Read a file, return how many rows it gave; raises on what is wrong."""
     rows = 0
@@ -91,12 +121,13 @@ def check(data: bytes, format: FileFormat, reading: Reading) -> int:
 def fuzz(format: FileFormat, seconds: float, seed: int, kept: Path) -> Counter[str]:
     """Return counts of inputs, rows, crashes and slow inputs of one format."""
     rng = random.Random(f"{format} {seed}")
-    whole = seeds()[format]
+    whole = pictures()[format] if format in PICTURES else seeds()[format]
     found: Counter[str] = Counter()
     end = perf_counter() + seconds
-    while (start := perf_counter()) < end:
+    while perf_counter() < end:
+        start = process_time()
         data = mutated(rng.choice(whole), rng)
-        choice: dict[str, Any] = rng.choice(READINGS)
+        choice: dict[str, Any] = rng.choice(readings(format))
         found["inputs"] += 1
         try:
             found["rows"] += check(data, format, Reading(**choice))
@@ -107,7 +138,7 @@ def fuzz(format: FileFormat, seconds: float, seed: int, kept: Path) -> Counter[s
             name = kept / f"{format}-{hashlib.sha256(data).hexdigest()[:12]}"
             name.write_bytes(data)
             sys.stdout.write(f"{name} {choice}\n{''.join(traceback.format_exception(error)[-3:])}\n")
-        if perf_counter() - start > SLOW_S:
+        if process_time() - start > SLOW_S:
             found["slow"] += 1
             name = kept / f"{format}-slow-{hashlib.sha256(data).hexdigest()[:12]}"
             name.write_bytes(data)

@@ -2,7 +2,7 @@
 
     python -m bench.quality_drops --draw FOLDER     write what is to be read: texts.jsonl and pairs.jsonl, shuffled
 
-`python -m bench.quality` counts the verdicts (quality_reading.py).
+What has a verdict is not drawn again. `python -m bench.quality` counts the verdicts (quality_reading.py).
 
 CRITERION was written down before anything was read. Texts are drawn kind by kind in turn, by seed, until a reason has
 `WANTED` or nothing is left, so that no kind with many texts stands for all. Only what a recipe truly drops counts.
@@ -18,17 +18,21 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
+from fractions import Fraction
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench import quality_texts
+from bench import quality_books, quality_texts
+from bench.timing import RESULTS
 from quanheng.data.corpus import SourceInput, build, scan_folder, store_files
 from quanheng.data.corpus.build import AssetInput
 from quanheng.data.corpus.recipe import shipped_recipe
 from quanheng.kinds.sources import Collection, Licence, Origin, Source
 from quanheng.store import LocalObjects, MemoryCache, canonical_json, sha256_digest
+from quanheng.text.normalise import normalise
+from quanheng.text.script import count_letters
 
 SEED = "drops-1"
 WANTED = 200
@@ -38,6 +42,15 @@ HEAD, TAIL = 260, 80
 MOST_COMPARED, MOST_CHANGES = 3_000, 6
 #: Reasons that name another document, judged as pairs.
 PAIRS = ("duplicate", "near_duplicate")
+#: Kinds that the recipe of dialogues is for: only their near-duplicates say something of it.
+TALK = ("dialogues", "short reviews", "citizens' letters", "questions of test banks", "short questions")
+#: What a lower `min_han` would keep, drawn apart so that a proposal is tested on texts that did not suggest it.
+LOWER_HAN = Fraction(3, 20)
+LOW_HAN = "web-zh not_chinese (Han above 0.15)"
+#: All near-duplicates of dialogues that a threshold of 0.85 would keep.
+LEAST_ALIKE = "dialogue-zh near_duplicate (below 0.85)"
+KEPT = ("kept", "books-zh kept")
+VERDICTS = RESULTS / "quality_verdicts.json"
 CRITERION = (
     "Would a person who builds a Chinese pre-training corpus want this text as it stands? "
     "good: natural Chinese that can be read and says something, a sentence, a comment, a question with its answers, "
@@ -160,10 +173,11 @@ def dropped() -> list[tuple[str, Doc]]:
     """Return (recipe and reason, or "kept", document) of all that was read, each pool in the order of the files.
 
     web-zh without benchmarks on everything, with them on what is no benchmark, for the reason "contaminated" alone;
-    strict-compliance with the public word lists, for the two reasons that no other recipe has.
+    strict-compliance with the public word lists, for the two reasons that no other recipe has; books-zh on books.
     """
     kinds = quality_texts.documents()
     found = [("web-zh " + doc.reason if doc.reason else "kept", doc) for doc in outcome("web-zh", kinds)]
+    found += [(LOW_HAN, doc) for reason, doc in found if reason == "web-zh not_chinese" and _some_han(doc.text)]
     others = {kind: texts for kind, texts in kinds.items() if kind not in quality_texts.BENCHMARKS}
     items = "".join(json.dumps({"id": id, "text": text}, ensure_ascii=False) + "\n" for id, text in benchmarks())
     for doc in outcome("web-zh", others, {"benchmarks": items.encode()}):
@@ -175,11 +189,30 @@ def dropped() -> list[tuple[str, Doc]]:
     for doc in outcome("dialogue-zh", kinds):
         if doc.reason in ("mostly_symbols", "repetitive", "too_short", "too_long"):
             found.append((f"dialogue-zh {doc.reason}", doc))
+        if doc.reason == "near_duplicate" and doc.kind in TALK:
+            found.append(("dialogue-zh near_duplicate", doc))
+            if float(doc.measure) < 0.85:
+                found.append((LEAST_ALIKE, doc))
     statutes = {kind: kinds[kind] for kind in ("statutes", "articles of statutes")}
     for doc in outcome("law-zh", statutes):
         if doc.reason in ("too_short", "not_chinese"):
             found.append((f"law-zh {doc.reason}", doc))
-    return found
+    return found + list(_books(items.encode()))
+
+
+def _books(items: bytes) -> Iterator[tuple[str, Doc]]:
+    kinds = quality_books.documents()
+    for doc in outcome("books-zh", kinds):
+        yield f"books-zh {doc.reason or 'kept'}", doc
+    others = {kind: texts for kind, texts in kinds.items() if kind != "passages of examinations"}
+    for doc in outcome("books-zh", others, {"benchmarks": items}):
+        if doc.reason == "contaminated":
+            yield "books-zh contaminated", doc
+
+
+def _some_han(text: str) -> bool:
+    letters = count_letters(normalise(text))
+    return letters.han > LOWER_HAN * letters.letters
 
 
 def digest(*texts: str) -> str:
@@ -188,20 +221,44 @@ def digest(*texts: str) -> str:
 
 
 @cache
+def reading() -> dict[str, Any]:
+    """Return the file of verdicts; in it digests that share a verdict stand in one line."""
+    return json.loads(VERDICTS.read_text("utf-8"))  # type: ignore[no-any-return]
+
+
+def flat(said: Mapping[str, str]) -> dict[str, str]:
+    """Return the verdict of each digest."""
+    return {id: verdict for verdict, ids in said.items() for id in ids.split()}
+
+
+def read_of(reason: str) -> list[str]:
+    """Return the digests that were read of a reason, those of later draws last."""
+    row = reading()["drawn"].get(reason, {})
+    return [*row.get("read", "").split(), *row.get("later", "").split()]
+
+
+@cache
 def drawn() -> dict[str, list[Doc]]:
-    """Return what is to be read of each reason and of "kept", without copies."""
+    """Return what is to be read of each reason and, as controls, of what books-zh keeps, without copies."""
     pools: dict[str, dict[str, dict[str, Doc]]] = defaultdict(lambda: defaultdict(dict))
     for reason, doc in dropped():
         pools[reason][doc.kind].setdefault(digest(doc.text, doc.other) if is_pair(reason) else digest(doc.text), doc)
-    read = {reason: _in_turn(reason, kinds, WANTED) for reason, kinds in pools.items() if reason != "kept"}
-    texts = {digest(doc.text) for reason, docs in read.items() if not is_pair(reason) for doc in docs}
-    kept = _in_turn("kept", pools["kept"], round(CONTROLS * len(texts)))
-    return read | {"kept": kept}
+    found = {}
+    for reason, kinds in pools.items():
+        if reason not in KEPT:
+            known = {*read_of(reason), *(read_of("web-zh not_chinese") if reason == LOW_HAN else ())}
+            counted = read_of(reason) if reason == LOW_HAN else [id for docs in kinds.values() for id in docs]
+            have = sum(id in known for id in counted)
+            fresh = {kind: {id: docs[id] for id in docs if id not in known} for kind, docs in kinds.items()}
+            found[reason] = _in_turn(reason, fresh, WANTED - have)
+    texts = {digest(doc.text) for reason, docs in found.items() if not is_pair(reason) for doc in docs}
+    found[KEPT[1]] = _in_turn(KEPT[1], pools[KEPT[1]], round(CONTROLS * len(texts)))
+    return found
 
 
 def is_pair(reason: str) -> bool:
     """Return whether a reason names another document."""
-    return reason.rsplit(maxsplit=1)[-1] in PAIRS
+    return any(word in PAIRS for word in reason.split())
 
 
 def _in_turn(reason: str, kinds: Mapping[str, Mapping[str, Doc]], wanted: int) -> list[Doc]:
@@ -239,11 +296,8 @@ def _cut(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:40]}…{text[-15:]}"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write what is to be read."""
-    parser = argparse.ArgumentParser(description="false drops of the shipped recipes")
-    parser.add_argument("--draw", type=Path, required=True, help="a folder for texts.jsonl and pairs.jsonl")
-    folder = parser.parse_args(arguments).draw
+def _to_read() -> tuple[dict[str, str], dict[str, str]]:
+    """Return what the reader is shown of texts and of pairs, by digest; not what has a verdict."""
     texts, pairs = dict[str, str](), dict[str, str]()
     for reason, docs in drawn().items():
         for doc in docs:
@@ -251,6 +305,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 pairs[digest(doc.text, doc.other)] = shown_pair(doc.text, doc.other)
             else:
                 texts[digest(doc.text)] = shown(doc.text)
+    known = flat(reading()["texts"]) | flat(reading()["pairs"])
+    return {id: text for id, text in texts.items() if id not in known}, {
+        id: text for id, text in pairs.items() if id not in known
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write what is to be read."""
+    parser = argparse.ArgumentParser(description="false drops of the shipped recipes")
+    parser.add_argument("--draw", type=Path, required=True, help="a folder for texts.jsonl and pairs.jsonl")
+    folder = parser.parse_args(arguments).draw
+    texts, pairs = _to_read()
     for name, found in (("texts", texts), ("pairs", pairs)):
         rows = [json.dumps({"id": id, "text": found[id]}, ensure_ascii=False) + "\n" for id in sorted(found)]
         (folder / f"{name}.jsonl").write_text("".join(rows), "utf-8")

@@ -47,6 +47,20 @@ def test_injected_items_are_found_and_named() -> None:
     assert tags([Q1, Q2], texts) == [(1.0, "q1"), (0.0, ""), (1.0, "q2"), (1.0, "q1")]
 
 
+def test_how_much_of_a_document_is_items() -> None:
+    rng = random.Random(2)
+    around = han(rng, 5_000)
+    texts = [Q1.text, around + Q1.text, around, Q1.text + Q2.text, around + Q1.text * 3, "短"]
+    found = overlap([Q1, Q2], texts, 13).of_document.tolist()
+    folded = len(Q1.text) - sum(not c.isalnum() for c in Q1.text)
+    grams = folded - 12
+    assert found[0] == 1.0
+    assert found[1] == pytest.approx(grams / (5_000 + folded - 12))
+    assert (found[2], found[5]) == (0.0, 0.0)
+    assert 0.7 < found[3] < 1.0  # the n-grams across the two are of neither
+    assert found[4] > 2.9 * found[1]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -49,10 +49,14 @@ def _bad_line(number: int) -> Invalid:
 
 
 class Overlap(NamedTuple):
-    """Per document the largest share of one item's n-grams that it holds, and that item's place, -1 when none."""
+    """Per document the largest share of one item's n-grams that it holds, and that item's place, -1 when none.
+
+    of_document: the share of the document's own n-grams that stand in any item, each counted as often as it occurs.
+    """
 
     share: NDArray[np.float64]
     item: NDArray[np.int64]
+    of_document: NDArray[np.float64]
 
 
 class Index:
@@ -84,13 +88,14 @@ class Index:
     def find(self, folded: Packed) -> Overlap:
         """Return what each document, given in its folded view, holds of the items; of equals the first item."""
         documents, items = folded.n, max(len(self._sizes), 1)
-        best = Overlap(np.zeros(documents), np.full(documents, -1, np.int64))
+        best = Overlap(np.zeros(documents), np.full(documents, -1, np.int64), np.zeros(documents))
         hashes = hash_shingles(folded, self.n)
         seen = np.flatnonzero(self._table[hashes.values >> self._shift])
         places = np.searchsorted(self._keys, hashes.values[seen])
         places[places == len(self._keys)] = 0
         found = np.flatnonzero(self._keys[places] == hashes.values[seen]) if len(self._keys) else seen[:0]
         rows = np.searchsorted(hashes.offsets, seen[found], side="right") - 1
+        best.of_document[:] = np.bincount(rows, minlength=documents) / np.maximum(np.diff(hashes.offsets), 1)
         once = np.unique(rows * max(len(self._keys), 1) + places[found])
         rows, places = np.divmod(once, max(len(self._keys), 1))
         # A gram may be of several items: one record for each.
