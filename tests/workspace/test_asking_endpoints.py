@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from calling import other_session
 
+from quanheng.core.call import ask
 from quanheng.errors import Forbidden, Invalid, NotFound, Unavailable
 from unit.endpoints.loopback import Loopback, Told, completion, serve
 
@@ -160,6 +162,20 @@ def test_on_from_where_it_was_when_an_endpoint_was_away(sourced: Any, tmp_path: 
     assert len(rows_of(sourced, made.digest)) == len(LESSONS)
 
 
+def test_again_asks_about_what_was_not_answered(sourced: Any, tmp_path: Path) -> None:
+    with serve(answer=score) as scorer, serve(answer=judge) as guard:
+        first = build(sourced, tmp_path, scorer, guard)
+        assert rows_of(sourced, first.digest)[LESSONS[3]]["educational_value"] == -1
+        scorer.answer = lambda body: completion("得分：4")
+        asked, judged = len(scorer.requests), len(guard.requests)
+        assert build(sourced, tmp_path, scorer, guard).digest == first.digest
+        again = build(sourced, tmp_path, scorer, guard, again=True)
+        assert [text_of(body) for _, _, body in scorer.requests[asked:]] == [LESSONS[3]]
+        assert [text_of(body) for _, _, body in guard.requests[judged:]] == [LESSONS[6]]
+        rows = rows_of(sourced, again.digest)
+        assert rows[LESSONS[3]]["educational_value"] == 4 and rows[LESSONS[6]]["guard_unsafe"] == -1
+
+
 def test_a_host_that_is_not_allowed_is_not_called(
     sourced: Any, place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +213,85 @@ def test_a_recipe_that_asks_needs_an_endpoint_and_says_how(sourced: Any, tmp_pat
     assert caught.value.code == "asset_missing" and caught.value.hint and "--scorer" in caught.value.hint.en
     lint = sourced.recipe.lint(file=str(tmp_path / "asked.toml"))
     assert lint["steps"][0]["columns"] == {"educational_value": "int64"}
+
+
+def asked_before(workspace: Any, folder: Path, scorer: Loopback, guard: Loopback) -> dict[str, Any]:
+    given = {
+        role: workspace.endpoint.register(url=server.url, title="m").digest
+        for role, server in (("scorer", scorer), ("guard", guard))
+    }
+    return {"sources": ["source:lessons", "source:ads"], "file": str(folder / "asked.toml"), **given}
+
+
+def test_an_analysis_asks_its_sample_once_and_a_plan_nothing(
+    sourced: Any, place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUANHENG_SCORER_KEY", KEY)
+    with serve(answer=score) as scorer, serve(answer=judge) as guard:
+        given = asked_before(sourced, tmp_path, scorer, guard)
+        planned = sourced.corpus.plan(**given)
+        assert scorer.requests == guard.requests == []
+        # No answer is known, so that the condition on the scores drops nothing here: all documents come to the guard.
+        assert [(q["step"], q["use"], q["role"], q["documents"], q["at_most"]) for q in planned["questions"]] == [
+            (1, "educational_value", "scorer", 24, 24),
+            (4, "guard", "guard", 24, 96),
+        ]
+        found = sourced.corpus.analyze(**given, documents=2000)
+        assert asked_for(scorer) == asked_for(guard) == Counter([*LESSONS, *ADS])
+        assert {headers.get("authorization") for _, headers, _ in scorer.requests} == {f"Bearer {KEY}"}
+        taken = {judge["reason"]: judge["k"] for judge in found["judges"]}
+        assert taken == {"score_unread": 1, "low_educational_value": 12, "guard_unsafe": 1, "guard_unread": 1}
+        sourced.corpus.analyze(**given, documents=2000, seed=3)
+        build(sourced, tmp_path, scorer, guard)
+        assert len(scorer.requests) == len(guard.requests) == 24  # what the sample told, the build knows
+    reader = other_session(sourced, "auditor")
+    with pytest.raises(Forbidden):
+        ask(reader, "corpus.analyze", given)
+    # Without endpoints both are for whoever may read.
+    (tmp_path / "asked.toml").write_text(HEAD + LENGTH, "utf-8")
+    plain = {"sources": given["sources"], "file": given["file"]}
+    assert ask(reader, "corpus.plan", plain)["questions"] == []
+    assert ask(reader, "corpus.analyze", plain)["documents"] == 24
+
+
+HEAD = 'name = "plain"\ntitle = { en = "a", zh = "甲" }\n'
+LENGTH = '[[steps]]\nuse = "length"\n[[steps]]\ndrop = "characters < 20"\nreason = "too_short"\n'
+
+
+def test_a_plan_counts_what_comes_to_the_step(sourced: Any, tmp_path: Path) -> None:
+    (tmp_path / "asked.toml").write_text(
+        RECIPE.replace("[[steps]]", LENGTH.replace("< 20", "< 28") + "[[steps]]", 1), "utf-8"
+    )
+    long = sum(len(text) >= 28 for text in [*LESSONS, *ADS])
+    with serve(answer=score) as scorer, serve(answer=judge) as guard:
+        planned = sourced.corpus.plan(**asked_before(sourced, tmp_path, scorer, guard))
+    assert 0 < long < 24 and [q["documents"] for q in planned["questions"]] == [long, long]
+
+
+def test_files_that_steps_read_are_taken_as_by_a_build(workspace: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    plain = [f"第{n}课：光合作用分为光反应和暗反应两个阶段，叶绿体是进行的场所之{n % 9}。" for n in range(200)]
+    (folder / "rows.txt").write_text("\n".join(plain), "utf-8")
+    workspace.source.register(path=str(folder), title="t", document="line", licence="CC0-1.0", as_name="plain")
+    recipe = tmp_path / "r.toml"
+    recipe.write_text('name = "r"\ntitle = { en = "a", zh = "甲" }\n' + LENGTH, "utf-8")
+    workspace.corpus.build(sources=["source:plain"], file=str(recipe), as_name="plain")
+    model = workspace.ngram.train(corpus="corpus:plain", title="课文", order=3).digest
+    recipe.write_text(
+        'name = "r"\ntitle = { en = "a", zh = "甲" }\n[[steps]]\nuse = "perplexity"\n'
+        '[[steps]]\ndrop = "perplexity > 50"\nreason = "high_perplexity"\n',
+        "utf-8",
+    )
+    given = {"sources": ["source:plain"], "file": str(recipe)}
+    with pytest.raises(Invalid) as caught:
+        workspace.corpus.analyze(**given)
+    assert caught.value.code == "asset_missing"
+    found = workspace.corpus.analyze(**given, ngram_model=model)
+    assert [judge["n"] for judge in found["judges"]] == [200]
+    assert "perplexity" in {column["name"] for column in found["columns"]}
+    planned = workspace.corpus.plan(**given, ngram_model=model)
+    assert planned["documents"] == 200 and planned["questions"] == []
 
 
 @pytest.mark.model

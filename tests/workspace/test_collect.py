@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,7 @@ from databases import Place
 from evidence import item, put_layers, register
 from quanheng.core import clock, uploads
 from quanheng.core import collect as module
-from quanheng.core.collect import alone, collect, remove_layers
+from quanheng.core.collect import alone, collect, release, remove_layers
 from quanheng.core.database import cursor
 from quanheng.core.fsck import fsck
 from quanheng.errors import Conflict, Forbidden
@@ -93,6 +97,53 @@ def test_the_next_collector_completes_a_killed_one(workspace: Any, has_file: boo
     assert _doomed() == 0
     assert workspace.put(b"half collected") == stored
     assert fsck(workspace).ok
+
+
+#: Lets objects go in a process that is killed before the first file goes, or after so many, within the transaction.
+KILLED_RELEASE = """
+import json, os, signal, sys
+import quanheng
+from quanheng.core import collect as module
+folder, database, digests, after = json.loads(sys.argv[1])
+workspace = quanheng.open(folder, database=database)
+objects, deleted = type(workspace.objects), []
+before = objects.delete
+
+def delete(self, digest):
+    if len(deleted) == after:
+        os.kill(os.getpid(), signal.SIGKILL)
+    deleted.append(digest)
+    return before(self, digest)
+
+objects.delete = delete
+module.release(workspace, digests)
+"""
+
+
+@pytest.mark.parametrize("after", [0, 5, 25])
+def test_a_killed_release_leaves_objects_to_the_next_collection(place: Place, after: int) -> None:
+    workspace = place.open(collect_after_h=24)
+    register(workspace, "a", [("a.txt", b"used")])
+    brought = workspace.put(b"brought").digest
+    loose = sorted(workspace.objects.put_bytes(f"rows {n}".encode()).digest for n in range(45))
+    given = json.dumps([str(place.folder), place.database, [*loose, brought, sha256_digest(b"used")], after])
+    killed = subprocess.run([sys.executable, "-c", KILLED_RELEASE, given], check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    left = [digest for digest in loose if workspace.objects.exists(digest)]
+    assert len(left) == 45 - after and _doomed() >= 45 - after
+    assert _here(workspace, b"brought") and _here(workspace, b"used") and fsck(workspace).ok
+    # The next build makes some of them again; it lets them go again, and no row stands in its way.
+    assert workspace.objects.put_bytes(b"rows 1").digest in loose
+    release(workspace, loose)
+    assert collect(workspace).layers <= 45 and _doomed() == 0 and fsck(workspace).ok
+    _later(25)
+    workspace.put(b"brought")
+    collect(workspace)
+    assert not any(workspace.objects.exists(digest) for digest in loose)
+    with cursor() as cur:
+        cur.execute("SELECT COUNT(*) FROM qh_core_layer")
+        assert cur.fetchone()[0] == len({brought, sha256_digest(b"used")})
+    assert _here(workspace, b"brought") and _here(workspace, b"used") and fsck(workspace).ok
 
 
 def test_a_put_waits_for_the_collector_and_then_stores_again(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:

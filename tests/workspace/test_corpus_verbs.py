@@ -98,13 +98,39 @@ def test_a_takedown_and_what_was_made_of_the_corpus(built: Any) -> None:
     gone = [k for k in range(90) if str(k).startswith("1")]
     assert new["config"]["totals"]["documents"] == 150 - len(gone) - 1
     assert new["config"]["funnel"][-1]["reason"] == "taken_down"
-    uses = {row["digest"]: row["kind"] for row in built.corpus.uses(corpus="corpus:c")["rows"]}
-    assert uses[made.outputs[0]] == "corpus/v3" and "export/v1" in uses.values()
+    uses = {row["digest"]: row for row in built.corpus.uses(corpus="corpus:c")["rows"]}
+    assert uses[made.outputs[0]]["kind"] == "corpus/v3"
+    assert [(row["names"], row["steps"]) for row in uses.values() if row["kind"] == "export/v1"] == [(["jsonl"], 1)]
+    built.sample.commit(corpus="corpus:c", purpose="manual", n=10, as_name="promised")
+    [row] = [row for row in built.corpus.uses(corpus="corpus:c")["rows"] if "promised" in row["names"]]
+    assert row["kind"].startswith("sample_commitment/") and row["withdrawn"] is False
     assert old["digest"] != new["digest"]
     for wanted, code in (({}, "nothing_named"), ({"match": ["恐龙"]}, "nothing_matches")):
         with pytest.raises(QuanhengError) as caught:
             built.corpus.takedown(corpus="corpus:c", **wanted)
         assert caught.value.code == code
+
+
+def test_a_takedown_names_sources_and_documents_as_others_do(built: Any) -> None:
+    corpus = built.artifact.show(artifact="corpus:c")
+    first = built.artifact.show(artifact="source:a")["digest"]
+    [second] = {share["source"] for share in corpus["config"]["per_source"]} - {first}
+    named = {built.corpus.takedown(corpus="corpus:c", source=[way]).digest for way in (first, "source:a", first[:19])}
+    [taken] = named
+    assert built.artifact.show(artifact=taken)["config"]["totals"]["documents"] == 60
+    document = built.corpus.document(corpus="corpus:c", index=3)
+    taken = built.corpus.takedown(corpus="corpus:c", document=[document["id"]]).digest
+    assert built.artifact.show(artifact=taken)["config"]["totals"]["documents"] == 149
+    built.corpus.build(sources=["source:a"], as_name="a-alone")
+    for wanted, code, said in (
+        ({"source": ["source:aa"]}, "no_such_artifact", "source:a"),
+        ({"source": [second]}, "no_such_source", first[:19]),
+        ({"digest": ["sha256:" + "0" * 64]}, "no_such_document", "corpus samples"),
+        ({"document": [document["id"] + "0"]}, "no_such_document", "corpus samples"),
+    ):
+        with pytest.raises(QuanhengError) as caught:
+            built.corpus.takedown(corpus="corpus:a-alone", **wanted)
+        assert caught.value.code == code and said in caught.value.hint.en, wanted
 
 
 def test_tokenizer_mix_and_exports(built: Any, tmp_path: Path) -> None:

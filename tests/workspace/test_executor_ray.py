@@ -18,6 +18,8 @@ import clusters
 from clusters import Ray
 from databases import Place, Templates, wait_until
 from quanheng.core.executors import LocalExecutor
+from quanheng.errors import Forbidden
+from unit.endpoints.loopback import Told, completion, serve
 
 pytestmark = [
     pytest.mark.xdist_group("clusters"),
@@ -75,6 +77,42 @@ def test_a_corpus_has_the_same_rows(
         monkeypatch.setenv(name, value)
     found = clusters.build(place, tmp_path, executor="ray", ray_address=cluster.address, processes=2)
     assert found == clusters.build_locally(templates, tmp_path)
+
+
+ASKED = """
+name = "asked"
+title = { en = "asked", zh = "问模型" }
+labels = ["educational_value"]
+[[steps]]
+use = "educational_value"
+characters = 100
+"""
+
+
+@pytest.mark.databases("sqlite")
+def test_endpoints_are_asked_by_workers_and_a_key_that_they_lack_is_told_first(
+    place: Place, cluster: Ray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "asked.toml").write_text(ASKED, "utf-8")
+    rows = tmp_path / "rows.txt"
+    rows.write_text("".join(f"第{n}课讲光合作用的两个阶段。\n" for n in range(6)), "utf-8")
+    workspace = place.open(executor="ray", ray_address=cluster.address, processes=2)
+    source = workspace.source.register(path=str(rows), title="课", document="line").digest
+    given: dict[str, Any] = {"sources": [source], "file": str(tmp_path / "asked.toml")}
+    with serve(Told(401, b"no key")) as server:
+        given["scorer"] = workspace.endpoint.register(url=server.url, title="m").digest
+        monkeypatch.setenv("QUANHENG_SCORER_KEY", "sk-of-this-machine")
+        with pytest.raises(Forbidden) as caught:
+            workspace.corpus.build(**given)
+        assert caught.value.code == "no_key_on_nodes" and len(server.requests) == 1  # before the first unit
+        assert caught.value.hint and "QUANHENG_SCORER_KEY" in caught.value.hint.zh and "Ray" in caught.value.text.zh
+        server.replies = [completion("得分：4")]  # a service that needs none
+        built = workspace.corpus.build(**given)
+        assert len(server.requests) == 8 and {h.get("authorization") for _, h, _ in server.requests} == {None}
+    [shard] = workspace.load(built.digest).model.shards
+    assert shard.documents == 6
 
 
 def test_a_cluster_of_its_own_knows_no_secret_and_ends_with_its_driver(tmp_path: Path) -> None:

@@ -125,10 +125,26 @@ def test_what_is_listed_for_review(workspace: Any, corpus: str) -> None:
     assert (row["reasons"], row["risks"]) == (["risk_terms"], {"A.1.h": 1})
     stored = workspace.corpus.document(corpus=corpus, index=row["index"])
     assert stored["id"] == row["id"] and row["text_digest"].startswith("sha256:")
+    assert workspace.corpus.document(corpus=corpus, document=row["id"]) == stored
     assert workspace.corpus.review(corpus=corpus, risk="A.1.f")["rows"] == []
     assert workspace.corpus.review(corpus=corpus, reason="risk_terms", after=1)["rows"] == []
     taken = workspace.corpus.takedown(corpus=corpus, digest=[row["text_digest"]]).digest
     assert workspace.corpus.review(corpus=taken)["rows"] == []
+
+
+def test_a_document_is_found_by_the_id_that_lists_show(workspace: Any, corpus: str) -> None:
+    [row, *_] = workspace.corpus.samples(corpus=corpus, reason="too_short", limit=5)["rows"]
+    found = workspace.corpus.document(corpus=corpus, document=row["id"])
+    assert (found["reason"], found["text"], found["index"]) == ("too_short", row["text"], None)
+    for wanted, code, said in (
+        ({}, "which_document", "--document"),
+        ({"index": 0, "document": row["id"]}, "which_document", "--document"),
+        ({"document": row["id"] + "99"}, "no_such_document", row["id"][:12]),
+        ({"document": "0" * 12 + "-0-0"}, "no_such_document", row["id"][:12]),
+    ):
+        with pytest.raises(QuanhengError) as caught:
+            workspace.corpus.document(corpus=corpus, **wanted)
+        assert caught.value.code == code and said in caught.value.hint.en, wanted
 
 
 def test_the_recipe_of_a_corpus_is_written_and_read_back(workspace: Any, corpus: str, tmp_path: Path) -> None:

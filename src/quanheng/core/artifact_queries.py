@@ -30,7 +30,7 @@ class Nothing(Input):
     """No input."""
 
 
-@query("artifact.kinds", help=("Which kinds of artifacts the project has", "查看项目中有哪些类型的制品"))
+@query("artifact.kinds", help=("List the kinds of artifacts in the project", "列出项目中的制品类型"))
 def artifact_kinds(session: Session, inp: Nothing) -> Any:
     """Return the kinds (without version) that the project has artifacts of: {kind, count, more}, in order.
 
@@ -276,7 +276,7 @@ class Evidence(Input):
     limit: int = param(50, "At most so many artifacts about it (1 to 200)", "最多列出多少个（1 至 200）", ge=1, le=200)
 
 
-@query("artifact.evidence", help=("What proves an artifact", "查看制品的证明"))
+@query("artifact.evidence", help=("Show what proves an artifact", "查看制品的证明"))
 def artifact_evidence(session: Session, inp: Evidence) -> Any:
     """Return what was made from it at once (`about`), its log entries, the checkpoint over them, and who saw that.
 

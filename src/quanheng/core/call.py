@@ -17,7 +17,7 @@ from typing import Any
 from quanheng.core import jobs, permission, register, runner
 from quanheng.core.child import unexpected
 from quanheng.core.database import retry_locked, write
-from quanheng.core.inputs import SLUG, is_filled, without_secrets
+from quanheng.core.inputs import SLUG, aside, is_filled, without_secrets
 from quanheng.core.jobs import DENIED, DONE, FAILED, QUEUED, RUNNING, Plan, Result
 from quanheng.core.resolve import content_digest, refuse_paths, resolve, validate, with_whole_paths
 from quanheng.core.runner import Listener, silent
@@ -67,7 +67,7 @@ def call(
         if found:
             listener("cached", {"verb": name, "outputs": list(found)})
             _keep_name(session, plan, found)
-            return Result("", found, cached=True)
+            return Result("", found, cached=True, value=_there(plan))
     if verb.mode == "inline":
         return _inline(session, plan, parent)
     return start(session, plan, parent=parent, detach=detach, listener=listener)
@@ -171,6 +171,17 @@ def execute(session: Session, plan: Plan, job_id: str, attempt: int, listener: L
         result = runner.run(session, plan, job_id, attempt, listener)
     listener("end", {"job": job_id, "verb": plan.verb.name, "outputs": list(result.outputs)})
     return result
+
+
+def _there(plan: Plan) -> Mapping[str, JSON]:
+    """Return what a caller must know of an answer that was there already, as {"note": …}."""
+    names = aside(plan.verb.input)
+    if plan.verb.there is None or not names:
+        return {}
+    was = jobs.input_by_key(plan.key)
+    asked = plan.value.model_dump(mode="json")
+    note = plan.verb.there({n: was.get(n) for n in names}, {n: asked[n] for n in names})
+    return {"note": {"en": note.en, "zh": note.zh}} if note else {}
 
 
 def _keep_name(session: Session, plan: Plan, found: tuple[str, ...]) -> None:

@@ -94,6 +94,7 @@ def _context(task: Mapping[str, Any], executor: Executor, channel: Channel) -> J
     settings = Settled(
         processes=task["processes"],
         allowed_hosts=frozenset(task["allowed_hosts"]),
+        executor=task["executor"]["executor"],
         workspace=task["workspace"],
     )
 

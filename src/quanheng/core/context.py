@@ -105,6 +105,7 @@ class Settled:
 
     processes: int = 0
     allowed_hosts: frozenset[str] = frozenset()
+    executor: str = "local"
     workspace: str = ""  # folder for caches of borrowed files (models); not part of any artifact
 
 

@@ -29,7 +29,7 @@ class FilesRegister(Input):
     cache=True,
     permission="build",
     makes=("files/v1",),
-    help=("Keep plain files as evidence", "登记普通文件，作为佐证"),
+    help=("Register plain files as evidence", "登记普通文件，作为佐证"),
 )
 def files_register(ctx: JobContext, inp: FilesRegister) -> Any:
     """Leave `files/v1`, one layer per file, titled by its path inside the folder.

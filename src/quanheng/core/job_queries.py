@@ -124,7 +124,9 @@ class JobEvents(JobId):
     after: int = param(0, "Continue after this cursor", "从此游标之后继续", ge=0)
 
 
-@query("job.events", help=("What a job did since a cursor; answers at once", "查看作业自某游标以来的进展，立即返回"))
+@query(
+    "job.events", help=("Show what a job did since a cursor; answers at once", "查看作业自某一位置之后的进展；立即返回")
+)
 def job_events(session: Session, inp: JobEvents) -> Any:
     """Return state, progress, the steps of a flow, and the log lines after the cursor; `next` is the new cursor.
 

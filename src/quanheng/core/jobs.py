@@ -354,6 +354,22 @@ def outputs_by_key(key: str, project_id: str | None) -> list[tuple[str, ...]]:
     return retry_locked(read)
 
 
+def input_by_key(key: str) -> dict[str, JSON]:
+    """Return the input of the latest job that was done under this key, {} when none was."""
+
+    def read() -> dict[str, JSON]:
+        with cursor() as cur:
+            cur.execute(
+                "SELECT input FROM qh_core_job WHERE key = %s AND state = 'done' ORDER BY created_at DESC LIMIT 1",
+                [key],
+            )
+            row = cur.fetchone()
+        found: dict[str, JSON] = json.loads(row[0]) if row and row[0] else {}
+        return found
+
+    return retry_locked(read)
+
+
 def _outputs(many: str | None, entry: bytes) -> tuple[str, ...]:
     """Return a job's outputs: from its row, or from its entry where they are few enough to be listed there."""
     return tuple(json.loads(many) if many else json.loads(bytes(entry))["outputs"]["digests"])

@@ -18,8 +18,10 @@ from pydantic import ValidationError
 from quanheng.core.inputs import Input, Local, Secret, Takes, Url, as_list, marked, marker, without_secrets
 from quanheng.core.session import Session
 from quanheng.errors import Conflict, Forbidden, Invalid, NotFound, Text
-from quanheng.kinds.kind_words import kind_word, reason
+from quanheng.kinds.kind_words import kind_word, reason, reason_en
 from quanheng.store import JSON, canonical_json, file_digest, sha256_digest
+from quanheng.store.hosts import is_among
+from quanheng.store.sigv4 import shown
 
 DIGEST_LENGTH = len("sha256:") + 64
 #: "sha256:" and 12 hex digits, as screens show them.
@@ -48,7 +50,7 @@ def validate(name: str, model: type[Input], data: Mapping[str, Any]) -> Any:
         problems_en, problems_zh = [], []
         for item in error.errors():
             field = ".".join(str(part) for part in item["loc"]) or "input"
-            problems_en.append(f"{field}: {item['msg']}")
+            problems_en.append(f"{field}: {reason_en(item)}")
             problems_zh.append(f"{field}：{reason(item)}")
         told = Invalid(
             f"{name} cannot use this input — " + "; ".join(problems_en),
@@ -59,7 +61,7 @@ def validate(name: str, model: type[Input], data: Mapping[str, Any]) -> Any:
             ),
             code="bad_input",
         )
-        told.fields = {str(i["loc"][0]): Text(i["msg"], reason(i)) for i in error.errors() if i["loc"]}
+        told.fields = {str(i["loc"][0]): Text(reason_en(i), reason(i)) for i in error.errors() if i["loc"]}
         raise told from error
     _check_text(name, "", value.model_dump())
     return value
@@ -185,8 +187,8 @@ def check_address(allowed_hosts: frozenset[str], url: str, *, loopback: bool = T
         usable = False
     if not usable:
         raise Invalid(
-            f"{url!r} is not an http(s) URL",
-            f"{url!r} 不是 http(s) 地址",
+            f"{shown(url)!r} is not an http(s) URL",
+            f"{shown(url)!r} 不是 http(s) 地址",
             hint=("Example: http://127.0.0.1:8080/v1", "例如：http://127.0.0.1:8080/v1"),
             code="bad_url",
         )
@@ -197,7 +199,8 @@ def check_address(allowed_hosts: frozenset[str], url: str, *, loopback: bool = T
             hint=("Give the plain address; keys come from the environment.", "请只写地址；密钥从环境变量读取。"),
             code="url_with_secret",
         )
-    if (loopback and host in ("127.0.0.1", "::1", "localhost")) or host in allowed_hosts:
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if (loopback and host in ("127.0.0.1", "::1", "localhost")) or is_among(host, port, allowed_hosts):
         return
     raise Forbidden(
         f"the host {host} is not in the setting allowed_hosts",

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quanheng.errors import Invalid, Text
+from quanheng.store.hosts import is_host
+from quanheng.store.sigv4 import shown
 
 FILE_NAME = "quanheng.toml"
 
@@ -91,7 +93,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "allowed_hosts",
         "",
-        Text("hosts the platform may call, comma separated", "允许平台访问的主机，用逗号分隔；默认一个也不允许"),
+        Text(
+            "hosts the platform may call, comma separated: name, name:port or *.domain",
+            "允许平台访问的主机，用逗号分隔，写主机、主机:端口或 *.域名；默认一个也不允许",
+        ),
     ),
     Setting(
         "public_url",
@@ -126,6 +131,8 @@ def _convert(setting: Setting, raw: object, origin: str) -> str | int | bool:
     if kind is int and re.fullmatch(r"[0-9]{1,15}", text) and int(text) >= setting.least:
         return int(text)
     if kind is str and isinstance(raw, str) and (not setting.choices or text in setting.choices):
+        if setting.name == "allowed_hosts":
+            _check_hosts(text, origin)
         return text
     shown = "••••" if setting.secret else repr(raw)
     wanted = _wanted(setting)
@@ -135,6 +142,22 @@ def _convert(setting: Setting, raw: object, origin: str) -> str | int | bool:
         hint=("Correct the value, then run `quanheng config`.", "请改正后运行 `quanheng config` 查看。"),
         code="bad_setting",
     )
+
+
+def _check_hosts(text: str, origin: str) -> None:
+    """Raise Invalid "bad_setting" that names what is no host; without this it would allow nothing, in silence."""
+    for host in filter(None, map(str.strip, text.split(","))):
+        if not is_host(host):
+            raise Invalid(
+                f"setting allowed_hosts (from {origin}): {shown(host)!r} is no host",
+                f"设置 allowed_hosts（来自 {origin}）：{shown(host)!r} 不是主机",
+                hint=(
+                    "Write names without http:// and path, comma separated: llm.example.com, 10.0.0.5:8000, "
+                    "*.example.com",
+                    "请只写主机，不带 http:// 和路径，用逗号分隔：llm.example.com, 10.0.0.5:8000, *.example.com",
+                ),
+                code="bad_setting",
+            )
 
 
 def _wanted(setting: Setting) -> Text:

@@ -44,6 +44,7 @@ class Verb:
     prepare: Callable[[Session, Any], Any] | None
     scope: Literal["project", "workspace"]
     reuse: Callable[[Any], bool] | None = None
+    there: Callable[[Mapping[str, Any], Mapping[str, Any]], Text | None] | None = None
 
     @property
     def reference(self) -> str:
@@ -79,12 +80,15 @@ def verb(
     prepare: Callable[[Session, Any], Any] | None = None,
     scope: Literal["project", "workspace"] = "project",
     reuse: Callable[[Any], bool] | None = None,
+    there: Callable[[Mapping[str, Any], Mapping[str, Any]], Text | None] | None = None,
 ) -> Callable[[F], F]:
     """Register a function as the verb `name`; its second parameter's annotation is the input model.
 
     cache: only cacheable verbs are found by key; such a body must depend on its inputs and parameters alone.
     version: raise it when the output for the same input changes. makes: the kinds it leaves.
     reuse: says of an output's model whether a later call may take it; None takes all.
+    there: says what a caller must know who gets an earlier answer, from the fields marked `Aside` of the call that made
+    it and of this one.
     prepare: runs in the parent with the database before the key is computed and returns the completed input.
     """
 
@@ -107,6 +111,7 @@ def verb(
             prepare,
             scope,
             reuse,
+            there,
         )
         return function
 

@@ -20,8 +20,8 @@ SAMPLES = "samples.jsonl"
 @query(
     "corpus.account",
     help=(
-        "Account for a corpus in documents, characters, bytes and tokens: by reason, source, region and licence",
-        "语料总账：按原因、来源、境内外和许可，以条数、字数、字节和词元计",
+        "Account for every document of a corpus: kept or dropped and why, by source, region and licence",
+        "语料总账：每条文档的去向，按原因、来源、境内外和许可汇总",
     ),
 )
 def corpus_account(session: Session, inp: OneCorpus) -> Any:

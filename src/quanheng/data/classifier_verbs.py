@@ -40,7 +40,7 @@ class ClassifierTrain(Input):
     cache=True,
     makes=("classifier/v1",),
     help=(
-        "Train a classifier of quality, domain or risk for the steps of a recipe",
+        "Train a classifier of quality, domain or risk for use in recipes",
         "训练供配方使用的分类模型：质量、领域或风险",
     ),
 )

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from quanheng.core import bounded
 from quanheng.core.artifacts import load
 from quanheng.core.context import Draft, JobContext, Loaded
 from quanheng.core.inputs import SLUG, Aside, Filled, Input, Local, Takes, param
-from quanheng.core.lineage import descendants
 from quanheng.core.resolve import local_path
 from quanheng.core.save import read_file
 from quanheng.core.session import Session
 from quanheng.core.verb import query, verb
-from quanheng.data.endpoint_assets import endpoint_assets
+from quanheng.data.endpoint_assets import ENDPOINT_ROLES, check_nodes, endpoint_assets
 from quanheng.data.lexicon_days import AS_OF, dated, day_of
 from quanheng.data.page_reading import layer_files
-from quanheng.errors import Conflict, Invalid
+from quanheng.errors import Conflict, Invalid, Text
 from quanheng.kinds.corpora import Corpus
 from quanheng.kinds.recipes import Recipe
 from quanheng.kinds.sources import Source
-from quanheng.store import JSON, canonical_json, sha256_digest
+from quanheng.store import JSON, LocalObjects, canonical_json, sha256_digest
+
+if TYPE_CHECKING:
+    from quanheng.data.corpus import AssetInput
 
 #: The layer of each artifact that operators open, by role of the asset.
 ASSET_LAYERS = {
@@ -36,24 +39,9 @@ ASSET_LAYERS = {
 }
 
 
-class CorpusBuild(Input):
-    """Input of corpus.build."""
+class RecipeAssets(Input):
+    """What the steps of a recipe read or ask beside the texts."""
 
-    sources: Annotated[list[str], Takes("source")] = param(
-        ...,
-        "Sources; of duplicates the copy with a clear licence stays, then that of the first source",
-        "数据来源；重复文档优先保留许可明确的，其次保留排在前面的来源",
-        min_length=1,
-    )
-    recipe: str = param(
-        "web-zh",
-        "Name of a recipe that ships: web-zh, books-zh, law-zh, dialogue-zh, strict-compliance",
-        "自带配方的名称：web-zh 网页、books-zh 图书、law-zh 法律、dialogue-zh 对话、strict-compliance 严格合规",
-        pattern=r"^[a-z0-9-]{1,60}$",
-    )
-    file: Annotated[str | None, Local()] = param(
-        None, "TOML file of a recipe of your own, in its place", "自己的配方（TOML 文件），代替自带配方"
-    )
     lexicon: Annotated[str | None, Takes("lexicon")] = param(
         None, "Keyword library to search with, for review", "用于复核的关键词库"
     )
@@ -84,6 +72,31 @@ class CorpusBuild(Input):
     tokenizer: Annotated[str | None, Takes("tokenizer")] = param(
         None, "Tokenizer whose tokens every count is told in too", "分词器：各项数量同时按它的词元计"
     )
+
+
+class _BuiltFrom(Input):
+    """Names sources and the recipe they are built by."""
+
+    sources: Annotated[list[str], Takes("source")] = param(
+        ...,
+        "Sources; of duplicates the copy with a clear licence stays, then that of the first source",
+        "数据来源；重复文档优先保留许可明确的，其次保留排在前面的来源",
+        min_length=1,
+    )
+    recipe: str = param(
+        "web-zh",
+        "Name of a recipe that ships: web-zh, books-zh, law-zh, dialogue-zh, strict-compliance",
+        "自带配方的名称：web-zh 网页、books-zh 图书、law-zh 法律、dialogue-zh 对话、strict-compliance 严格合规",
+        pattern=r"^[a-z0-9-]{1,60}$",
+    )
+    file: Annotated[str | None, Local()] = param(
+        None, "TOML file of a recipe of your own, in its place", "自己的配方（TOML 文件），代替自带配方"
+    )
+
+
+class CorpusBuild(RecipeAssets, _BuiltFrom):
+    """Input of corpus.build."""
+
     samples: int = param(
         50,
         "Documents of each reason that are kept for people to look at (0 to 1,000)",
@@ -110,6 +123,20 @@ def fill_recipe(session: Session, inp: CorpusBuild) -> CorpusBuild:
     return inp.model_copy(update={"recipe_digest": sha256_digest(said)})
 
 
+def kept_before(was: Mapping[str, Any], asked: Mapping[str, Any]) -> Text | None:
+    """Return what to know of a corpus that was built before, when less was kept then than is asked for now."""
+    order = ("final", "stages", "all")
+    before, now = str(was["keep"] or "final"), str(asked["keep"])
+    if order.index(now) <= order.index(before):
+        return None
+    return Text(
+        f"this corpus was built before with --keep {before}, and nothing more is kept of it now. To have what --keep "
+        f"{now} keeps, give it at the next build that has something to do: of other files, or by a changed recipe",
+        f"这份语料此前已按 --keep {before} 构建，这次没有重新执行，也没有多保留任何内容。要保留 --keep {now} "
+        "的中间结果，请在下一次有内容要构建时（来源有变化，或配方有改动）加上这个选项",
+    )
+
+
 def find_recipe(name: str, file: str | None) -> Recipe:
     """Return the recipe in a TOML file, or the one that ships under `name`."""
     from quanheng.data.corpus import read_recipe, shipped_recipe
@@ -124,14 +151,15 @@ def find_recipe(name: str, file: str | None) -> Recipe:
     cache=True,
     makes=("corpus/v3",),
     prepare=fill_recipe,
+    there=kept_before,
     help=(
-        "Clean sources into a corpus by a recipe: every decision is kept with its reason",
-        "按配方把来源清洗成训练语料：每个取舍都留有理由",
+        "Build a corpus from sources by a recipe; every decision is kept with its reason",
+        "按配方由来源构建语料；每个取舍都留有理由",
     ),
 )
 def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
     """Run the sources through the recipe's steps; leave the corpus with every decision."""
-    from quanheng.data.corpus import AssetInput, SourceInput, build
+    from quanheng.data.corpus import SourceInput, build
 
     recipe = dated(find_recipe(inp.recipe, inp.file), inp.as_of)
     sources = []
@@ -144,13 +172,11 @@ def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
             )
         layers, hosts = {layer.title: layer for layer in loaded.layers}, tuple(sorted(ctx.settings.allowed_hosts))
         sources.append(SourceInput(loaded.digest, loaded.model, layers, hosts))
-    assets = {}
-    for role, title in ASSET_LAYERS.items():
-        if found := ctx.optional(role):
-            assets[role] = AssetInput(found.digest, found.layer(title).digest)
-    if banks := ctx.many("benchmarks"):
-        assets["benchmarks"] = AssetInput(sha256_digest(canonical_json([bank.digest for bank in banks])), _items(ctx))
+    given = {role: found for role in (*ASSET_LAYERS, *ENDPOINT_ROLES) if (found := ctx.optional(role))}
+    assets = layer_assets(given, ctx.many("benchmarks"), ctx.objects)
     with ExitStack() as stack:
+        assets |= endpoint_assets(given, ctx.objects, ctx.settings, stack)
+        check_nodes(given, ctx.settings.executor, ctx.map)
         result = build(
             sources,
             recipe,
@@ -158,10 +184,11 @@ def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
             cache=ctx.cache,
             progress=ctx.progress,
             map=ctx.map,
-            assets={**assets, **endpoint_assets(ctx, stack)},
+            assets=assets,
             samples=inp.samples,
             keep=inp.keep,
             release=ctx.release,
+            again=ctx.again,
         )
     most, left = (f"{said[inp.keep] / 1e6:,.1f} MB" for said in (result.peak_bytes, result.left_bytes))
     ctx.log(
@@ -171,10 +198,25 @@ def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
     return Draft(result.model, result.layers)
 
 
-def _items(ctx: JobContext) -> str:
-    """Return the digest of the items of all test sets given, as lines {"id", "text"}."""
-    with ctx.objects.writer() as out:
-        for bank in ctx.many("benchmarks"):
+def layer_assets(given: Mapping[str, Loaded], banks: Sequence[Loaded], objects: LocalObjects) -> dict[str, AssetInput]:
+    """Return the assets that operators read as files: the layers of artifacts given by role, and test sets."""
+    from quanheng.data.corpus import AssetInput
+
+    assets = {
+        role: AssetInput(given[role].digest, given[role].layer(title).digest)
+        for role, title in ASSET_LAYERS.items()
+        if role in given
+    }
+    if banks:
+        digest = sha256_digest(canonical_json([bank.digest for bank in banks]))
+        assets["benchmarks"] = AssetInput(digest, _items(banks, objects))
+    return assets
+
+
+def _items(banks: Sequence[Loaded], objects: LocalObjects) -> str:
+    """Return the digest of the items of test sets, as lines {"id", "text"}."""
+    with objects.writer() as out:
+        for bank in banks:
             with bank.open_layer("items.jsonl") as stream:
                 for line in stream:
                     item = json.loads(line)
@@ -202,8 +244,8 @@ class OneRecipe(Input):
 @query(
     "recipe.lint",
     help=(
-        "Check a recipe: unknown words are named with the nearest right one",
-        "检查配方：写错的词会给出最接近的正确写法",
+        "Check a recipe; a misspelt name is told with the nearest right one",
+        "检查配方；写错的名称会提示最接近的正确写法",
     ),
 )
 def recipe_lint(session: Session, inp: OneRecipe) -> Any:
@@ -220,7 +262,11 @@ class RecipeList(Input):
     """Input of recipe.list."""
 
 
-@query("recipe.list", scope="workspace", help=("List the recipes that ship, and the operators", "列出自带的配方和算子"))
+@query(
+    "recipe.list",
+    scope="workspace",
+    help=("List the recipes that come with Quanheng, and all operators", "列出自带的配方和全部算子"),
+)
 def recipe_list(session: Session, inp: RecipeList) -> Any:
     """Return recipes with their titles, and operators with their parameters, columns and assets."""
     from quanheng.data.corpus import describe_operators, shipped, shipped_recipe
@@ -242,8 +288,8 @@ class RecipeImport(Input):
 @query(
     "recipe.import",
     help=(
-        "Turn a Data-Juicer recipe into ours: what is mapped, what differs and how, what is refused",
-        "把 Data-Juicer 配方转换为本平台的配方：说明哪些对应、哪些有差别、哪些无法转换",
+        "Convert a Data-Juicer recipe: what maps, what differs and how, what cannot be converted",
+        "转换 Data-Juicer 配方：哪些对应、哪些有差别、哪些无法转换",
     ),
 )
 def recipe_import(session: Session, inp: RecipeImport) -> Any:
@@ -267,88 +313,6 @@ def recipe_import(session: Session, inp: RecipeImport) -> Any:
     return {"notes": notes, "refused": list(found.refused), "toml": recipe_text(found.recipe)}
 
 
-class OnSources(OneRecipe):
-    """Names sources, and the recipe that they would be built by."""
-
-    sources: Annotated[list[str], Takes("source")] = param(..., "Sources", "数据来源", min_length=1)
-    lexicon: Annotated[str | None, Takes("lexicon")] = param(None, "Keyword library", "关键词库")
-    as_of: str = AS_OF
-    seed: int = param(0, "Another seed takes another sample", "换一个种子取另一份样本", ge=0, le=2**31)
-
-    def task(self, session: Session, **more: JSON) -> dict[str, JSON]:
-        """Return the task of `data.corpus.analyze` and `estimate`."""
-        from quanheng.data.corpus.elsewhere import Elsewhere
-
-        sources: list[JSON] = []
-        objects, elsewhere = session.workspace.objects, {}
-        hosts = sorted(session.workspace.settings.allowed_hosts)
-        for name in self.sources:
-            loaded = load(session, name, "source")
-            layers = {}
-            for layer in loaded.layers:
-                here = objects.exists(layer.digest)
-                if here or layer.is_external:
-                    layers[layer.title] = layer.digest
-                if not here and layer.is_external:
-                    elsewhere[layer.digest] = Elsewhere.of(layer, hosts).model_dump(mode="json")
-            sources.append([loaded.digest, loaded.model.model_dump(mode="json"), dict(layers)])
-        assets = {}
-        if self.lexicon:
-            assets["lexicon"] = load(session, self.lexicon, "lexicon").layer(ASSET_LAYERS["lexicon"]).digest
-        return {
-            "objects": str(objects.root),
-            "sources": sources,
-            "recipe": dated(self.read(), day_of(self.as_of, self.lexicon)).model_dump(mode="json"),
-            "assets": dict(assets),
-            "seed": self.seed,
-            "elsewhere": dict(elsewhere),
-            **more,
-        }
-
-
-class CorpusAnalyze(OnSources):
-    """Input of corpus.analyze."""
-
-    documents: int = param(
-        2000, "Size of the sample (10 to 20,000 documents)", "样本大小（10 至 20000 篇）", ge=10, le=20_000
-    )
-    attempt: str = param(
-        "",
-        "A condition to try on the sample, such as: repetition > 0.3",
-        "在样本上试算的条件，例如：repetition > 0.3",
-        max_length=500,
-    )
-
-
-@query(
-    "corpus.analyze",
-    help=(
-        "See on a sample how scores are distributed and what each condition would take",
-        "在样本上查看各项得分的分布，以及每个条件会剔除哪些文档",
-    ),
-)
-def corpus_analyze(session: Session, inp: CorpusAnalyze) -> Any:
-    """Return columns with quantiles and bins, and what each judge, or a condition to try, takes of a seeded sample."""
-    task = inp.task(session, documents=inp.documents, attempt=inp.attempt or None)
-    return bounded.run("quanheng.data.corpus.analyze:analyzed", task)
-
-
-@query(
-    "corpus.plan",
-    help=(
-        "Tell what a build will cost in processor time, memory and disk, from building a sample of it",
-        "通过试构建一份样本，预估构建所需的处理器时间、内存和磁盘",
-    ),
-)
-def corpus_plan(session: Session, inp: OnSources) -> Any:
-    """Return the estimate of `data.corpus.estimate`, measured now on this machine.
-
-    work_bytes: disk at the worst moment with --keep final; work_stages_bytes and work_all_bytes: with the others.
-    """
-    found = bounded.run("quanheng.data.corpus.estimate:estimated", inp.task(session), memory_mb=8192, time_s=300)
-    return {**found, "core_hours": f"{found['cpu_s'] / 3600:.3f}"}
-
-
 class CorpusDiff(Input):
     """Input of corpus.diff."""
 
@@ -359,7 +323,7 @@ class CorpusDiff(Input):
 
 @query(
     "corpus.diff",
-    help=("Compare two corpora: what both hold, what one alone", "比较两份语料：共有的与各自独有的文档"),
+    help=("Compare two corpora: what both hold and what only one does", "比较两份语料：共有的和各自独有的文档"),
 )
 def corpus_diff(session: Session, inp: CorpusDiff) -> Any:
     """Return documents in both and in one alone by source, with some of them, and what each dropped and why."""
@@ -409,69 +373,3 @@ def fill_sources(session: Session, inp: W) -> W:
             code="sources_unknown",
         )
     return inp.model_copy(update={"corpus": loaded.digest, "sources": ordered})
-
-
-class CorpusTakedown(WithSources):
-    """Input of corpus.takedown."""
-
-    url: list[str] = param(
-        [], "Addresses; one ending in * names all that begin so", "网址；以 * 结尾表示所有以此开头的网址"
-    )
-    digest: list[str] = param([], "Digests of documents (text_digest)", "文档摘要（text_digest）")
-    source: list[str] = param([], "Digests of sources", "来源的摘要")
-    match: list[str] = param([], "Texts that stand in the documents", "文档中出现的文字")
-
-
-@verb(
-    "corpus.takedown",
-    permission="build",
-    cache=True,
-    makes=("corpus/v1", "corpus/v2", "corpus/v3"),
-    prepare=fill_sources,
-    help=(
-        "Make a new version of a corpus without some documents, and tell what was made of the old one",
-        "下架部分文档，生成语料新版本，并列出由旧版本产生的制品",
-    ),
-)
-def corpus_takedown(ctx: JobContext, inp: CorpusTakedown) -> Draft:
-    """Leave the corpus without the documents that are named; only shards that hold them are written anew."""
-    from quanheng.data.corpus.takedown import Wanted, take_down
-
-    corpus = ctx.one("corpus")
-    model = corpus.model
-    assert isinstance(model, Corpus)  # noqa: S101 - Takes has checked the kind
-    wanted = Wanted(urls=tuple(inp.url), digests=tuple(inp.digest), sources=tuple(inp.source), match=tuple(inp.match))
-    if not (inp.url or inp.digest or inp.source or any(text.strip() for text in inp.match)):
-        raise Invalid(
-            "say which documents are to be taken down",
-            "请说明要下架哪些文档",
-            hint=("Use --url, --digest, --source or --match.", "请使用 --url、--digest、--source 或 --match。"),
-            code="nothing_named",
-        )
-    sources = [loaded.model for loaded in ctx.many("sources") if isinstance(loaded.model, Source)]
-    made, layers, taken = take_down(model, corpus.layers, corpus.open_layer, wanted, ctx.objects, sources, ctx.progress)
-    ctx.log(f"{len(taken.ids):,} documents taken down", f"已下架 {len(taken.ids):,} 篇文档")
-    return Draft(made, layers)
-
-
-class CorpusUses(Input):
-    """Input of corpus.uses."""
-
-    corpus: Annotated[str, Takes("corpus")] = param(..., "Corpus", "语料")
-
-
-@query(
-    "corpus.uses",
-    help=(
-        "List what was made of a corpus: exports, models, samples, other corpora",
-        "列出由语料产生的制品：导出、模型、样本和其他语料",
-    ),
-)
-def corpus_uses(session: Session, inp: CorpusUses) -> Any:
-    """Return the artifacts of the project that stem from the corpus, nearest first: digest, kind, steps away."""
-    loaded = load(session, inp.corpus, "corpus")
-    found: dict[str, tuple[str, int]] = {}
-    for step in descendants(loaded.digest, project=session.project_id):
-        found.setdefault(step.digest, (step.kind, step.depth))
-    rows = [{"digest": digest, "kind": kind, "steps": depth} for digest, (kind, depth) in found.items()]
-    return {"digest": loaded.digest, "rows": rows}

@@ -106,7 +106,7 @@ class TokenizerRegister(Input):
     permission="build",
     cache=True,
     makes=("tokenizer/v1",),
-    help=("Register a tokenizer that is there", "登记已有的分词器"),
+    help=("Register an existing tokenizer", "登记已有的分词器"),
 )
 def tokenizer_register(ctx: JobContext, inp: TokenizerRegister) -> Draft:
     """Leave the tokenizer of a tokenizer.json."""
@@ -167,8 +167,8 @@ class CorpusMix(WithSources):
     makes=("mix/v1",),
     prepare=fill_sources,
     help=(
-        "Plan how many tokens each source gives: targets, epochs and caps",
-        "规划各来源提供多少词元：目标、遍数与上限",
+        "Plan a mix: how many tokens each source contributes, and how often its documents may be used",
+        "制定配比：各来源提供多少词元、最多用几遍",
     ),
 )
 def corpus_mix(ctx: JobContext, inp: CorpusMix) -> Draft:
@@ -234,8 +234,8 @@ class CorpusExport(WithSources):
     makes=("export/v1",),
     prepare=fill_sources,
     help=(
-        "Put a corpus into the form that a trainer reads; `artifact save` writes it into a folder",
-        "把语料导出为训练程序可读的格式；用 artifact save 写入文件夹",
+        "Export a corpus for training programs; `artifact save` then writes the files into a folder",
+        "把语料导出为训练程序可用的文件；再用 artifact save 存到文件夹",
     ),
 )
 def corpus_export(ctx: JobContext, inp: CorpusExport) -> Draft:
@@ -349,8 +349,8 @@ class CorpusPublish(WithSources):
     makes=("export/v1",),
     prepare=fill_sources,
     help=(
-        "Make an open data set: data, cards, Croissant with responsible-AI fields, licences, checksums",
-        "制作开放数据集：数据、中英文说明卡、Croissant（含负责任 AI 字段）、许可表与校验和",
+        "Make an open data set: data, cards in both languages, licences, checksums and Croissant",
+        "制作开放数据集：数据、中英文说明卡、许可表、校验和与 Croissant 说明",
     ),
 )
 def corpus_publish(ctx: JobContext, inp: CorpusPublish) -> Draft:

@@ -134,7 +134,7 @@ class LexiconBadRows(LexiconCheck):
     format: Literal["xlsx"] = param("xlsx", "Format: xlsx", "格式：xlsx")
 
 
-@query("lexicon.check", help=("Check a sheet of terms", "检查词表"))
+@query("lexicon.check", help=("Check a term list before it is registered", "登记前检查词表"))
 def lexicon_check(session: Session, inp: LexiconCheck) -> Any:
     """Return how many rows are terms, and the rows that are not, each with its reason."""
     found = _read(local_path(inp.file))
@@ -144,7 +144,7 @@ def lexicon_check(session: Session, inp: LexiconCheck) -> Any:
 
 @query(
     "lexicon.bad_rows",
-    help=("Hand back the rows of a sheet that are no terms, each with its reason", "退回词表中不可用的行，每行附原因"),
+    help=("List the rows of a term list that cannot be used, each with its reason", "列出词表中不可用的行及原因"),
 )
 def lexicon_bad_rows(session: Session, inp: LexiconBadRows) -> Any:
     """Write the bad rows as a sheet to be put right, and return its path and how many there are."""
@@ -174,8 +174,8 @@ class LexiconLeftOut(OfLexicon):
 @query(
     "lexicon.left_out",
     help=(
-        "Hand back the rows that were left out when a keyword library was registered, each with its reason",
-        "取回登记关键词库时未登记的行，每行附原因",
+        "List the rows left out when a keyword library was registered, each with its reason",
+        "列出登记关键词库时未登记的行及原因",
     ),
 )
 def lexicon_left_out(session: Session, inp: LexiconLeftOut) -> Any:
@@ -192,7 +192,7 @@ class LexiconSheet(OfLexicon):
     """Input of lexicon.sheet."""
 
 
-@query("lexicon.sheet", help=("Write a keyword library as XLSX", "把关键词库写成 XLSX"))
+@query("lexicon.sheet", help=("Write a keyword library as an Excel sheet (XLSX)", "把关键词库写成 Excel 表（XLSX）"))
 def lexicon_sheet(session: Session, inp: LexiconSheet) -> Any:
     """Write the terms as a sheet that lexicon.register reads, and return its path and size."""
     from quanheng.data.corpus.lexicon_sheet import write_sheet
@@ -219,8 +219,8 @@ class LexiconAdmit(Input):
     cache=True,
     makes=("lexicon/v3",),
     help=(
-        "Test a keyword library on ordinary texts: a term in over 0.01 % of them loses its mode, with evidence",
-        "用正常文本做入库检验：命中超过万分之一的词改为组合词或仅计数，并留证据",
+        "Test a keyword library on ordinary texts: terms with too many false hits are restricted, with evidence",
+        "用正常文本检验关键词库：误报过多的词改为组合词或仅计数，并留证据",
     ),
 )
 def lexicon_admit(ctx: JobContext, inp: LexiconAdmit) -> Draft:

@@ -48,8 +48,8 @@ class NgramTrain(WithSources):
     makes=("ngram_model/v1",),
     prepare=fill_sources,
     help=(
-        "Train an n-gram model on a corpus, whose perplexity tells how much like it a text is",
-        "用语料训练 n 元模型，其困惑度表示文本与该语料的相近程度",
+        "Train an n-gram model on a corpus; its perplexity tells how much a text resembles the corpus",
+        "用语料训练 n 元模型；困惑度表示文本与语料的相近程度",
     ),
 )
 def ngram_train(ctx: JobContext, inp: NgramTrain) -> Draft:

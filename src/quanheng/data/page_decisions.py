@@ -14,6 +14,7 @@ from quanheng.core.inputs import param
 from quanheng.core.layer_rows import layer_rows
 from quanheng.core.session import Session
 from quanheng.core.verb import query
+from quanheng.data.page_hits import Terms, named, terms_of
 from quanheng.data.page_reading import MOST, OneCorpus, corpus_of, layer_files
 from quanheng.errors import Conflict
 from quanheng.kinds.corpora import Corpus
@@ -44,7 +45,10 @@ class CorpusDuplicates(OfDecisions):
     )
 
 
-@query("corpus.duplicates", help=("Show duplicates beside the documents they repeat", "对照查看重复文档与保留的那一份"))
+@query(
+    "corpus.duplicates",
+    help=("Show dropped duplicates beside the document that was kept", "对照查看被剔除的重复文档和保留的那一份"),
+)
 def corpus_duplicates(session: Session, inp: CorpusDuplicates) -> Any:
     """Return dropped duplicates, each with the document that stays in its place; the same for the same seed.
 
@@ -182,11 +186,15 @@ class CorpusReview(OneCorpus):
     limit: int = param(20, "At most so many (1 to 200)", "最多多少条（1 至 200）", ge=1, le=MOST)
 
 
-@query("corpus.review", help=("Show the documents that are listed for review", "查看列入复核的文档"))
+@query(
+    "corpus.review",
+    help=("List the documents marked for review, with the terms found in them", "列出待复核的文档及其命中的词"),
+)
 def corpus_review(session: Session, inp: CorpusReview) -> Any:
     """Return documents listed for review in order, with their hits, and where the next page begins.
 
-    `hits`: [start, end, place of the term in the keyword library, how it hid ("" where it did not)].
+    `hits`: [start, end, place of the term in the keyword library, how it hid ("" where it did not)]. `hit_terms`: the
+    terms themselves with their risks, as far as whoever asks may read the library (`terms_told`).
     """
     from quanheng.data.corpus.look import Hits
 
@@ -202,15 +210,17 @@ def corpus_review(session: Session, inp: CorpusReview) -> Any:
     shown = page[: inp.limit]
     kept = _by_id(session, loaded, [row.id for row in shown])["kept"] if shown else {}
     titles = _titles(model)
+    terms = terms_of(session, model, (span for row in shown for span in row.spans))
     return {
         "digest": loaded.digest,
-        "rows": [_listed(row, kept[row.id], titles) for row in shown if row.id in kept],
+        "terms_told": terms is not None,
+        "rows": [_listed(row, kept[row.id], titles, terms) for row in shown if row.id in kept],
         "next": inp.after + inp.limit if len(page) > inp.limit else None,
     }
 
 
-def _listed(row: Any, document: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
-    hidden = [*row.evasions, *([""] * len(row.spans))]
+def _listed(row: Any, document: dict[str, Any], titles: dict[str, str], terms: Terms | None) -> dict[str, Any]:
+    hits = row.hits()
     return {
         "id": row.id,
         "index": document["index"],
@@ -220,7 +230,8 @@ def _listed(row: Any, document: dict[str, Any], titles: dict[str, str]) -> dict[
         "text_digest": document["text_digest"],
         "risks": dict(row.risks),
         "reasons": list(row.reasons),
-        "hits": [[*span, hidden[place]] for place, span in enumerate(row.spans)],
+        "hits": hits,
+        "hit_terms": named(document["text"], hits, terms),
     }
 
 

@@ -218,7 +218,7 @@ class LexiconEvidence(OneLexicon):
 
 @query(
     "lexicon.evidence",
-    help=("Show what the admission test found of each term", "查看每个词入库检验的结果"),
+    help=("Show the result of the admission test for each term", "查看每个词的入库检验结果"),
 )
 def lexicon_evidence(session: Session, inp: LexiconEvidence) -> Any:
     """Return the evidence of terms that fit, in order, each with its place; `tested`: whether there is any."""
@@ -274,7 +274,7 @@ class LexiconMatch(OneLexicon):
 @query(
     "lexicon.match",
     help=(
-        "Try a keyword library on a text: what is found, under which disguise, and whether it counts",
+        "Try a keyword library on a text: which terms are found, in what disguise, and whether they count",
         "用关键词库试查一段文本：命中哪些词、用了哪种变体、是否计入",
     ),
 )

@@ -139,7 +139,7 @@ def _differing(pair: tuple[int, int], before: LexiconTerm | None, after: Lexicon
 
 @query(
     "lexicon.uses",
-    help=("List what a keyword library was used for", "列出关键词库的使用情况"),
+    help=("List where a keyword library was used", "列出关键词库用在了哪里"),
 )
 def lexicon_uses(session: Session, inp: OneLexicon) -> Any:
     """Return the artifacts of the project that were made with the library, nearest first; of corpora what it found.

@@ -1,33 +1,32 @@
-"""What the pages of the data wing show, as queries: documents of a corpus, their lengths, samples, sources as read."""
+"""What the pages of the data wing show, as queries: documents of a corpus, and their lengths."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 from quanheng.core import bounded
-from quanheng.core.artifacts import load, load_digest
 from quanheng.core.context import Loaded
-from quanheng.core.inputs import Input, Local, Takes, param
+from quanheng.core.inputs import Local, param
 from quanheng.core.layer_rows import layer_rows
 from quanheng.core.session import Session
 from quanheng.core.verb import query
 from quanheng.data import account_queries as _account  # noqa: F401 - its query is registered with these
 from quanheng.data import page_decisions  # noqa: F401 - its queries are registered with these
+from quanheng.data import page_item_queries as _items  # noqa: F401 - so are these
 from quanheng.data import page_lexicon_versions as _lexicons  # noqa: F401 - so are these, and what it imports
 from quanheng.data.account_queries import kept_samples
+from quanheng.data.page_hits import named, terms_of
 from quanheng.data.page_reading import MOST, OneCorpus, corpus_of, layer_files, shards
 from quanheng.errors import Invalid, NotFound
 from quanheng.kinds.base import Model
 from quanheng.kinds.corpora import Corpus
 from quanheng.kinds.drop_reasons import REASONS
 from quanheng.kinds.recipes import RecipeV1
-from quanheng.kinds.samples import Sample, SampleItem
-from quanheng.kinds.sources import Source
 from quanheng.store import JSON
 
 #: What `corpus.samples` can be asked for beside a reason for dropping: kept documents, all or those with a finding.
@@ -65,7 +64,13 @@ class CorpusSamples(OneCorpus):
     )
 
 
-@query("corpus.samples", help=("Show some documents of a corpus, kept or dropped", "抽看语料中保留或剔除的文档"))
+@query(
+    "corpus.samples",
+    help=(
+        "Look at some documents of a corpus: kept, dropped for a reason, or with hits",
+        "抽看语料中的文档：保留的、因某一原因剔除的、有命中的",
+    ),
+)
 def corpus_samples(session: Session, inp: CorpusSamples) -> Any:
     """Return a few documents with why they stand there and what to highlight; the same for the same seed.
 
@@ -88,8 +93,8 @@ def corpus_samples(session: Session, inp: CorpusSamples) -> Any:
     if inp.beside:
         draws.append(_draw(session, loaded, inp, "kept"))
     found: list[Any] = json.loads(_sampled(json.dumps({"draws": draws}, sort_keys=True))) if draws else []
-    kept = documents(loaded, found.pop()["rows"]) if inp.beside else []
-    population, rows = _broken(loaded, inp) if inp.reason == "broken" else _rows(loaded, inp.reason, found[0])
+    kept = documents(session, loaded, found.pop()["rows"]) if inp.beside else []
+    population, rows = _broken(loaded, inp) if inp.reason == "broken" else _rows(session, loaded, inp.reason, found[0])
 
     def titled(some: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{**row, "title": titles.get(str(row["source"]), "")} for row in some]
@@ -117,17 +122,33 @@ def _kept(session: Session, loaded: Loaded, model: Corpus, inp: CorpusSamples) -
     titles = {share.source: share.title for share in model.per_source}
     draws = {"draws": [_draw(session, loaded, inp, "kept")] if inp.beside else []}
     beside = [row for draw in json.loads(_sampled(json.dumps(draws, sort_keys=True))) for row in draw["rows"]]
+    page = kept[start : start + inp.limit]
+    terms = _terms_by_id(session, loaded, model, {row.id for row in page}) if inp.decision == "review" else {}
     return {
         "digest": loaded.digest,
         "reason": inp.reason,
         "seed": inp.seed,
         "population": sum(amount.documents for amount in amounts if amount),
         "rows": [
-            {**_dropped(row.model_dump()), "title": titles.get(row.source, ""), "rank": row.rank}
-            for row in kept[start : start + inp.limit]
+            {
+                **_dropped(row.model_dump()),
+                "title": titles.get(row.source, ""),
+                "rank": row.rank,
+                "hit_terms": terms.get(row.id, []),
+            }
+            for row in page
         ],
-        "kept": [{**row, "title": titles.get(str(row["source"]), "")} for row in documents(loaded, beside)],
+        "kept": [{**row, "title": titles.get(str(row["source"]), "")} for row in documents(session, loaded, beside)],
     }
+
+
+def _terms_by_id(session: Session, loaded: Loaded, model: Corpus, ids: set[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the terms found in these documents; an excerpt says not how they are written, since it may end before."""
+    from quanheng.data.corpus import look
+
+    lines = [row for row in layer_rows(loaded, "filter.jsonl", look.Hits) if row.id in ids]
+    terms = terms_of(session, model, (span for line in lines for span in line.spans)) if lines else None
+    return {line.id: named("", line.hits(), terms) for line in lines}
 
 
 def _known_reason(reason: str, model: Corpus) -> None:
@@ -140,7 +161,7 @@ def _known_reason(reason: str, model: Corpus) -> None:
 
 def _no_such_reason(reason: str, known: Sequence[str]) -> Invalid:
     return Invalid(
-        f"{reason!r} is nothing to look for here",
+        f"there are no documents to show under {reason!r}",
         f"没有 {reason!r} 这一类文档",
         hint=(
             "Say --reason, one of: " + (", ".join(known) or "there are none"),
@@ -167,9 +188,9 @@ def _draw(session: Session, loaded: Loaded, inp: CorpusSamples, reason: str) -> 
     return {"files": files, "dropped": dropped, "seed": inp.seed, "n": inp.limit, "source": inp.source, **more}
 
 
-def _rows(loaded: Loaded, reason: str, drawn: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
+def _rows(session: Session, loaded: Loaded, reason: str, drawn: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
     if reason in FLAGS:
-        return drawn["population"], documents(loaded, drawn["rows"])
+        return drawn["population"], documents(session, loaded, drawn["rows"])
     return drawn["population"], [_dropped(row) for row in drawn["rows"]]
 
 
@@ -179,24 +200,34 @@ def look_at(session: Session, loaded: Loaded, function: str, **task: Any) -> Any
     return bounded.run(f"quanheng.data.corpus.look:{function}", cast(JSON, {"files": files, **task}))
 
 
-def documents(loaded: Loaded, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return kept documents as rows, each with its hits and the places where personal data was masked."""
+def documents(session: Session, loaded: Loaded, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return kept documents as rows, each with its hits and the places where personal data was masked.
+
+    `hit_terms`: the terms of the hits with their risks, where whoever asks may read the keyword library.
+    """
     from quanheng.data.corpus import look
 
     flagged = {row["id"] for row in rows if {"hit", "review"} & set(row["flags"])}
     found = layer_rows(loaded, "filter.jsonl", look.Hits) if flagged else ()
-    hits = {row.id: row for row in found if row.id in flagged}
-    return [
-        {
-            **_bare(row["id"], row["source"], "kept", row["text"]),
-            "index": row["index"],
-            "flags": row["flags"],
-            "risks": sorted(hits[row["id"]].risks) if row["id"] in hits else [],
-            "hits": [list(span) for span in hits[row["id"]].spans] if row["id"] in hits else [],
-            "masked": [list(span) for span in look.placeholders(row["text"])] if "masked" in row["flags"] else [],
-        }
-        for row in rows
-    ]
+    lines = {row.id: row for row in found if row.id in flagged}
+    model = loaded.model
+    assert isinstance(model, Corpus)  # noqa: S101 - corpus_of has checked it
+    terms = terms_of(session, model, (span for line in lines.values() for span in line.spans)) if lines else None
+    made = []
+    for row in rows:
+        line, text = lines.get(row["id"]), row["text"]
+        made.append(
+            {
+                **_bare(row["id"], row["source"], "kept", text),
+                "index": row["index"],
+                "flags": row["flags"],
+                "risks": sorted(line.risks) if line else [],
+                "hits": [list(span) for span in line.spans] if line else [],
+                "hit_terms": named(text, line.hits(), terms) if line else [],
+                "masked": [list(span) for span in look.placeholders(text)] if "masked" in row["flags"] else [],
+            }
+        )
+    return made
 
 
 def _dropped(row: dict[str, Any]) -> dict[str, Any]:
@@ -212,7 +243,7 @@ def _dropped(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bare(id: str, source: str, reason: str, text: str) -> dict[str, Any]:
-    lists: dict[str, Any] = {"flags": [], "risks": [], "hits": [], "masked": [], "repeated": []}
+    lists: dict[str, Any] = {"flags": [], "risks": [], "hits": [], "hit_terms": [], "masked": [], "repeated": []}
     return {"id": id, "index": None, "source": source, "reason": reason, "text": text, **lists}
 
 
@@ -238,26 +269,65 @@ def _broken(loaded: Loaded, inp: CorpusSamples) -> tuple[int, list[dict[str, Any
 class CorpusDocument(OneCorpus):
     """Input of corpus.document."""
 
-    index: int = param(..., "Row of the document, from 0", "文档所在行，从 0 起", ge=0)
+    index: int | None = param(None, "Row of the document, from 0", "文档所在行，从 0 起", ge=0)
+    document: str = param(
+        "",
+        "In its place: id of the document, as the lists show it; of one that was dropped, the decision is shown",
+        "也可改填文档编号，与各列表所示一致；若该文档已被剔除，则显示其取舍记录",
+        max_length=100,
+    )
 
 
-@query("corpus.document", help=("Show one document of a corpus whole", "查看语料中的一篇文档全文"))
+@query("corpus.document", help=("Show one document of a corpus in full", "查看语料中一篇文档的全文"))
 def corpus_document(session: Session, inp: CorpusDocument) -> Any:
-    """Return the document in one row of the corpus, whole, with its hits and masked places."""
+    """Return the document in one row of the corpus, or with an id, whole, with its hits and masked places.
+
+    Of one that was dropped: its excerpt and the reason, and `index` is None.
+    """
     loaded, model = corpus_of(session, inp.corpus)
-    if inp.index >= model.totals.documents:
+    if (inp.index is None) == (not inp.document):
+        raise Invalid(
+            "name the document by its row or by its id",
+            "请用行号或编号指明一篇文档",
+            hint=("Use either --index or --document.", "请使用 --index 或 --document 之一。"),
+            code="which_document",
+        )
+    if inp.index is not None and inp.index >= model.totals.documents:
         raise NotFound(
             f"the corpus has only {model.totals.documents} documents",
             f"该语料只有 {model.totals.documents} 篇文档",
             hint=("Rows count from 0.", "行号从 0 起。"),
             code="no_such_document",
         )
-    (row,) = documents(loaded, [look_at(session, loaded, "opened", index=inp.index)])
+    index, gone = (inp.index, None) if inp.index is not None else _place_of(session, loaded, model, inp.document)
+    row = gone or documents(session, loaded, [look_at(session, loaded, "opened", index=index)])[0]
     titles = {share.source: share.title for share in model.per_source}
     return {**row, "digest": loaded.digest, "title": titles.get(row["source"], "")}
 
 
-@query("corpus.histogram", help=("Show how long the documents of a corpus are", "查看语料的文档长度分布"))
+def _place_of(session: Session, loaded: Loaded, model: Corpus, id: str) -> tuple[int, dict[str, Any] | None]:
+    """Return the row of the document with an id, or the decision by which it was dropped; NotFound for none."""
+    files = {folder: layer_files(session, loaded, folder) for folder in ("data", "decisions")}
+    found = bounded.run("quanheng.data.page_look:by_id", cast(JSON, {**files, "ids": [id]}))
+    if kept := found["kept"].get(id):
+        return int(kept["index"]), None
+    if dropped := found["dropped"].get(id):
+        return 0, _dropped({**dropped, "id": id})
+    known = {share.source[7:19]: share.title for share in model.per_source}
+    near = [id[:12]] if id[:12] in known else get_close_matches(id[:12], known, n=3, cutoff=0.0)
+    said = ", ".join(f"{digits}-… ({known[digits]})" for digits in near)
+    raise NotFound(
+        f"the corpus has no document {id!r}",
+        f"语料中没有编号为 {id!r} 的文档",
+        hint=(
+            f"Ids of its documents look so: {said}. See: quanheng corpus samples",
+            f"其文档编号形如：{said}。可查看：quanheng corpus samples",
+        ),
+        code="no_such_document",
+    )
+
+
+@query("corpus.histogram", help=("Show how long the documents of a corpus are", "查看语料中文档长度的分布"))
 def corpus_histogram(session: Session, inp: OneCorpus) -> Any:
     """Return documents per length and quantiles, counted over all of them once and then kept in the cache."""
     from quanheng.data.corpus import look
@@ -284,7 +354,10 @@ class CorpusRecipe(OneCorpus):
     format: Literal["toml"] = param("toml", "Format: toml", "格式：toml")
 
 
-@query("recipe.export", help=("Write the recipe of a corpus as a TOML file", "把语料的配方写成 TOML 文件"))
+@query(
+    "recipe.export",
+    help=("Write the recipe that a corpus was built by as a TOML file", "把构建语料所用的配方写成 TOML 文件"),
+)
 def recipe_export(session: Session, inp: CorpusRecipe) -> Any:
     """Write the recipe that a corpus was built by; NotFound "no_recipe" for a corpus of the first engine."""
     from quanheng.data.corpus.juicer import recipe_text
@@ -299,78 +372,3 @@ def recipe_export(session: Session, inp: CorpusRecipe) -> Any:
         )
     written = Path(inp.to).write_text(recipe_text(model.recipe), "utf-8")
     return {"path": inp.to, "digest": loaded.digest, "characters": written}
-
-
-class SampleItems(Input):
-    """Input of sample.items."""
-
-    sample: Annotated[str, Takes("sample")] = param(..., "Sample", "样本")
-    source: str = param("", "Only of this source (its digest)", "只看该来源的（写摘要）")
-    after: int = param(0, "Pass over so many items", "跳过前多少条", ge=0)
-    limit: int = param(20, "At most so many (1 to 200)", "最多多少条（1 至 200）", ge=1, le=MOST)
-
-
-@query("sample.items", help=("Show the items of a sample", "查看样本中的条目"))
-def sample_items(session: Session, inp: SampleItems) -> Any:
-    """Return items of a sample in order, with the title of each one's source, and where the next page begins."""
-    loaded = load(session, inp.sample, "sample")
-    assert isinstance(loaded.model, Sample)  # noqa: S101 - load has checked the kind
-    titles = source_titles(session, loaded)
-    found = (row for row in layer_rows(loaded, "items.jsonl", SampleItem) if inp.source in ("", row.source))
-    rows = list(islice(found, inp.after, inp.after + inp.limit + 1))
-    return {
-        "digest": loaded.digest,
-        "corpus": input_of(loaded, "corpus"),
-        "titles": titles,
-        "rows": [{**row.model_dump(mode="json"), "title": titles.get(row.source, "")} for row in rows[: inp.limit]],
-        "next": inp.after + inp.limit if len(rows) > inp.limit else None,
-    }
-
-
-def input_of(loaded: Loaded, role: str) -> str:
-    """Return the digest of the artifact that `loaded` was made from in this role, "" when there is none."""
-    return next(iter(loaded.made_from(role)), "")
-
-
-def source_titles(session: Session, sample: Loaded) -> dict[str, str]:
-    """Return the titles of the sources of a sample's corpus, by digest; none where it was not made from a corpus."""
-    corpus = input_of(sample, "corpus")
-    model = load_digest(session, corpus).model if corpus else None
-    return {share.source: share.title for share in model.per_source} if isinstance(model, Corpus) else {}
-
-
-class SourceSamples(Input):
-    """Input of source.samples."""
-
-    source: Annotated[str, Takes("source")] = param(..., "Source", "来源")
-    limit: int = param(5, "At most so many of each file (1 to 50)", "每个文件最多多少条（1 至 50）", ge=1, le=50)
-    files: int = param(3, "Of so many files at most (1 to 20)", "最多看多少个文件（1 至 20）", ge=1, le=20)
-
-
-@query("source.samples", help=("Show the first documents of a source, as read", "查看来源中最先读到的文档"))
-def source_samples(session: Session, inp: SourceSamples) -> Any:
-    """Return the first documents of the first files, as excerpts with personal data masked.
-
-    A file that lies outside of the workspace is not fetched for this: its `state` is "elsewhere".
-    """
-    loaded = load(session, inp.source, "source")
-    model = loaded.model
-    assert isinstance(model, Source)  # noqa: S101 - load has checked the kind
-    objects = session.workspace.objects
-    known = model.files[: inp.files]
-    here = {file.title: objects.exists(loaded.layer(file.title).digest) for file in known}
-    files = [
-        [file.title, str(objects.path(loaded.layer(file.title).digest)), file.format]
-        for file in known
-        if here[file.title]
-    ]
-    task = {"files": files, "reading": model.reading.model_dump(mode="json"), "n": inp.limit}
-    read = bounded.run("quanheng.data.corpus.look:read_first", cast(JSON, task)) if files else {}
-    return {
-        "digest": loaded.digest,
-        "files": [
-            {"file": file.title, "state": "read" if here[file.title] else "elsewhere", "rows": read.get(file.title, [])}
-            for file in known
-        ],
-        "of": len(model.files),
-    }

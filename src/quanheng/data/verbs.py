@@ -11,9 +11,18 @@ from quanheng.core.inputs import Filled, Input, Local, Takes, param
 from quanheng.core.resolve import is_elsewhere, local_path
 from quanheng.core.session import Session
 from quanheng.core.verb import verb
-from quanheng.data import classifier_verbs, corpus_verbs, export_verbs, lexicon_verbs, ngram_verbs
+from quanheng.data import (
+    classifier_verbs,
+    corpus_verbs,
+    export_verbs,
+    lexicon_verbs,
+    ngram_verbs,
+    takedown_verbs,
+    trial_queries,
+)
 from quanheng.errors import Conflict, Invalid, NotFound
 from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.licences import UNCLEAR, SpdxLicence
 from quanheng.kinds.samples import CheckpointRef, Sample, SampleCommitment, SamplePurpose
 from quanheng.kinds.sources import Collection, Licence, Origin, Reading, Source
 from quanheng.store import Layer, canonical_json, sha256_digest
@@ -27,6 +36,8 @@ __all__ = [
     "export_verbs",
     "lexicon_verbs",
     "ngram_verbs",
+    "takedown_verbs",
+    "trial_queries",
 ]  # a wing's verbs are found through this module
 
 JSONL = "application/jsonl"
@@ -54,7 +65,11 @@ class SourceRegister(Input):
     region: Literal["domestic", "overseas", "unknown"] = param(
         "unknown", "Where it was published: domestic, overseas, unknown", "境内、境外或未知"
     )
-    licence: str = param("NOASSERTION", "SPDX identifier, when it is clear", "许可证 SPDX 标识（明确时填写）")
+    licence: SpdxLicence = param(
+        UNCLEAR,
+        "SPDX identifier, such as CC-BY-4.0, when it is clear",
+        "许可证的 SPDX 标识，如 CC-BY-4.0（明确时填写）",
+    )
     licence_found: str = param("", "What was found about the licence, in words", "查到的许可情况（如实描述）")
     licence_file: Annotated[str | None, Local()] = param(
         None, "File with the licence, contract or consent", "许可、合同或授权文件"
@@ -64,7 +79,13 @@ class SourceRegister(Input):
         None, "Day of collection, YYYY-MM-DD", "采集日期，YYYY-MM-DD", pattern=r"^\d{4}-\d{2}-\d{2}$"
     )
     collection_note: str = param("", "Notes on the collection", "采集备注")
-    text_field: str | None = param(None, "Column or field that holds the text", "正文所在的列或字段")
+    text_field: str | None = param(
+        None, "Column or field that holds the text; a.b reaches inside", "正文所在的列或字段；a.b 取内层"
+    )
+    text_fields: list[str] = param(
+        [], "Several fields that make up the text, in order, a line each", "由多个字段依次组成正文，各占一行"
+    )
+    url_field: str | None = param(None, "Column or field with the address of a document", "文档网址所在的列或字段")
     document: Literal["line", "file", "paragraph"] = param(
         "file", "What one document is in txt and html", "txt、html 中一篇文档的划分：行、文件、段落"
     )
@@ -73,6 +94,11 @@ class SourceRegister(Input):
     )
     encoding: Literal["utf-8", "utf-16", "gb18030", "big5"] | None = param(
         None, "Encoding; told per file when left out", "编码；不填则逐个文件识别"
+    )
+    extract: Literal["fast", "precise", "all"] = param(
+        "fast",
+        "Of web pages: fast (main text), precise (main text with more care, slower), all (everything visible)",
+        "网页取哪些内容：fast 正文（快），precise 正文（更细，较慢），all 全部可见文字",
     )
     ocr: Literal["never", "when_missing", "always"] = param(
         "never",
@@ -88,20 +114,21 @@ class SourceRegister(Input):
     cache=True,
     makes=("source/v2",),
     help=(
-        "Register text as a source, with origin, licence and collection record",
-        "登记数据来源：出处、许可与采集记录",
+        "Register text as a source: where it comes from, its licence, how it was collected",
+        "登记来源：文本的出处、许可与采集记录",
     ),
 )
 def source_register(ctx: JobContext, inp: SourceRegister) -> Draft:
     """Leave the source, its files stored as layers or named where they lie. An unclear licence is stated as such."""
-    stored, passed_over = (_in_place if is_elsewhere(SourceRegister, "path", inp.path) else _copied)(ctx, inp)
-    if passed_over:
-        some = passed_over[:SHOWN_SKIPPED]
-        more = ("…", "等") if len(passed_over) > len(some) else ("", "")
-        ctx.log(
-            f"{len(passed_over)} files passed over (unknown format, hidden or linked): {', '.join(some)}{more[0]}",
-            f"跳过 {len(passed_over)} 个文件（格式不明、隐藏或链接）：{'、'.join(some)}{more[1]}",
+    if inp.text_field and inp.text_fields:
+        raise Invalid(
+            "text_field and text_fields are both given",
+            "text_field 与 text_fields 只能填一个",
+            hint=("Name one field, or several in text_fields.", "一个字段填 text_field，多个字段填 text_fields。"),
+            code="two_text_fields",
         )
+    stored, passed_over = (_in_place if is_elsewhere(SourceRegister, "path", inp.path) else _copied)(ctx, inp)
+    _tell_passed_over(ctx, passed_over)
     layers = stored.layers
     if inp.licence_file:
         found = ctx.objects.put_file(local_path(inp.licence_file))
@@ -119,7 +146,7 @@ def source_register(ctx: JobContext, inp: SourceRegister) -> Draft:
         licence=Licence(
             spdx=inp.licence,
             found=inp.licence_found or "nothing found",
-            clear=inp.licence != "NOASSERTION",
+            clear=inp.licence != UNCLEAR,
             evidence=LICENCE_LAYER if inp.licence_file else None,
         ),
         collection=Collection(
@@ -132,6 +159,9 @@ def source_register(ctx: JobContext, inp: SourceRegister) -> Draft:
         counts=stored.counts,
         reading=Reading(
             text_field=inp.text_field,
+            text_fields=tuple(inp.text_fields),
+            url_field=inp.url_field,
+            extract=inp.extract,
             document=inp.document,
             markup=inp.markup,
             encoding=inp.encoding,
@@ -139,6 +169,33 @@ def source_register(ctx: JobContext, inp: SourceRegister) -> Draft:
         ),
     )
     return Draft(model, tuple(layers))
+
+
+def _tell_passed_over(ctx: JobContext, names: Sequence[str]) -> None:
+    """Tell which files were not read, pictures by themselves: their text can be had."""
+    from quanheng.data.corpus.files import READ_PICTURES, is_picture
+
+    pictures = [name for name in names if is_picture(name)]
+    others = [name for name in names if not is_picture(name)]
+    if pictures:
+        en, zh = _some(pictures)
+        ctx.log(
+            f"{len(pictures):,} pictures not read: {en}. {READ_PICTURES[0]}",
+            f"{len(pictures):,} 张图片没有读取：{zh}。{READ_PICTURES[1]}",
+        )
+    if others:
+        en, zh = _some(others)
+        ctx.log(
+            f"{len(others):,} files passed over (unknown format, hidden or linked): {en}",
+            f"跳过 {len(others):,} 个文件（格式不明、隐藏或链接）：{zh}",
+        )
+
+
+def _some(names: Sequence[str]) -> tuple[str, str]:
+    """Return the first names as a list, in English and in Chinese."""
+    some = names[:SHOWN_SKIPPED]
+    more = ("…", "等") if len(names) > len(some) else ("", "")
+    return ", ".join(some) + more[0], "、".join(some) + more[1]
 
 
 def _copied(ctx: JobContext, inp: SourceRegister) -> tuple[StoredFiles, Sequence[str]]:
@@ -177,7 +234,7 @@ class SampleCommit(Input):
     permission="build",
     cache=True,
     makes=("sample_commitment/v1",),
-    help=("Promise a sample before anybody can know what it will hold", "抽样承诺：先承诺，后抽取"),
+    help=("Commit to a sample before anybody can know what it will contain", "抽样承诺：先承诺，后抽取"),
 )
 def sample_commit(ctx: JobContext, inp: SampleCommit) -> Draft:
     """Leave the commitment: purpose, size and frame. A sample larger than the corpus takes all of it."""
@@ -303,7 +360,7 @@ def _draw_no(session: Session, corpus: str, commitment: str, nonce: str | None) 
     makes=("sample/v1",),
     prepare=complete_draw,
     help=(
-        "Draw a committed sample; who draws, and each redraw, stays visible",
+        "Draw a committed sample; who drew it and how often stays on record",
         "按承诺抽取样本；由谁抽取、是否重抽都会留痕",
     ),
 )

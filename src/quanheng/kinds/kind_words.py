@@ -69,8 +69,8 @@ _SENTENCES = {
     "a floor, and only that": "这类规则须有 floor，且不能有 test",
     "a test, and only that": "这类规则须有 test，且不能有 floor",
 }
-#: How the pattern of a day begins.
-_DAY = "[0-9]{4}-"
+#: How patterns of a day begin.
+_DAYS = ("[0-9]{4}-", r"\d{4}-")
 #: What stands in an artifact where nobody gave anything.
 _NOTHING = {"nothing found": "未查到", "not recorded": "未记录"}
 
@@ -85,10 +85,23 @@ def kind_word(kind: str) -> str:
     return KIND_WORDS.get(name, name)
 
 
+def _is_day(item: Mapping[str, Any]) -> bool:
+    """Return whether a field does not fit the pattern of a day."""
+    pattern = str(dict(item.get("ctx", {})).get("pattern", ""))
+    return pattern.lstrip("^(|").removeprefix("today|").startswith(_DAYS)
+
+
+def reason_en(item: Mapping[str, Any]) -> str:
+    """Return in English what is wrong with one field: what pydantic says, but no pattern where a day is meant."""
+    return "it should be a day, such as 2026-12-31" if _is_day(item) else str(item["msg"])
+
+
 def reason(item: Mapping[str, Any]) -> str:
     """Return in Chinese what is wrong with one field; `item` is one of pydantic's `ValidationError.errors()`."""
-    if dict(item.get("ctx", {})).get("pattern", "").removeprefix("^(").removeprefix("^").startswith(_DAY):
+    if _is_day(item):
         return "应为日期，如 2026-12-31"
+    if told := dict(item.get("ctx", {})).get("zh"):  # what our own checks say brings its Chinese along
+        return str(told)
     known = _REASONS.get(item["type"])
     if known:
         limits = dict(item.get("ctx", {}))

@@ -24,7 +24,10 @@ RESPONSES_LAYER = "responses.jsonl"
 
 def _plain_url(url: str) -> str:
     """Return `url`; ValueError when it could carry a secret, because a config is shown to everyone."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # which quotes the address
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("an endpoint is an http or https address with a host")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:

@@ -13,6 +13,7 @@ from quanheng.core.session import Session
 from quanheng.core.verb import verb
 from quanheng.endpoints import KEY_VARIABLE, ChatClient
 from quanheng.errors import Invalid
+from quanheng.kinds.licences import UNCLEAR, SpdxLicence
 from quanheng.kinds.models import (
     ITEMS_LAYER,
     RESPONSES_LAYER,
@@ -39,7 +40,11 @@ class ModelRegister(Input):
         None, "GGUF file; left out: the demonstration model from PyPI", "GGUF 文件；不填则用 PyPI 上的演示模型"
     )
     title: str = param("", "Name of the model", "模型名称")
-    licence: str = param("NOASSERTION", "SPDX identifier, when it is clear", "许可证 SPDX 标识（明确时填写）")
+    licence: SpdxLicence = param(
+        UNCLEAR,
+        "SPDX identifier, such as CC-BY-4.0, when it is clear",
+        "许可证的 SPDX 标识，如 CC-BY-4.0（明确时填写）",
+    )
     licence_found: str = param("", "What was found about the licence, in words", "查到的许可情况（如实描述）")
     tuned: bool = param(True, "It was tuned to follow instructions", "经过指令微调")
     origin: str = param("", "Where the weights come from", "权重出处")
@@ -66,9 +71,7 @@ def model_register(ctx: JobContext, inp: ModelRegister) -> Draft:
         name=inp.title or path.stem,
         weights=Weights(digest=stored.digest, size=stored.size),
         tuned=inp.tuned,
-        licence=Licence(
-            spdx=inp.licence, found=inp.licence_found or "nothing found", clear=inp.licence != "NOASSERTION"
-        ),
+        licence=Licence(spdx=inp.licence, found=inp.licence_found or "nothing found", clear=inp.licence != UNCLEAR),
         origin=ModelOrigin(package=inp.origin or "not stated", version="not stated"),
     )
     return Draft(model, (Layer(stored.digest, stored.size, "application/octet-stream", WEIGHTS_LAYER),))
@@ -150,7 +153,11 @@ class BenchmarkRegister(Input):
     title: str = param(..., "Title", "标题")
     version: str = param("1", "Version", "版本")
     owner: str = param(..., "Who answers for it", "责任人或责任部门")
-    licence: str = param("NOASSERTION", "SPDX identifier, when it is clear", "许可证 SPDX 标识（明确时填写）")
+    licence: SpdxLicence = param(
+        UNCLEAR,
+        "SPDX identifier, such as CC-BY-4.0, when it is clear",
+        "许可证的 SPDX 标识，如 CC-BY-4.0（明确时填写）",
+    )
     note: str = param("", "Note", "备注")
 
 
@@ -165,7 +172,7 @@ def benchmark_register(ctx: JobContext, inp: BenchmarkRegister) -> Draft:
     """Leave the bank; a broken row or a doubled id is an error that names the line."""
     from quanheng.models.banks import bank_of, read_questions
 
-    clear = inp.licence != "NOASSERTION"
+    clear = inp.licence != UNCLEAR
     model, rows = bank_of(
         read_questions(local_path(inp.file)),
         purpose=inp.purpose,

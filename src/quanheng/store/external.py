@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL
 from typing import IO, BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, urlsplit
@@ -22,6 +22,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from quanheng.errors import Corrupt, Forbidden, Invalid, QuanhengError, Unavailable
 from quanheng.store import sigv4
 from quanheng.store.digest import CHUNK_BYTES, PREFIX
+from quanheng.store.hosts import is_among
 from quanheng.store.manifest import Layer
 
 #: How long a connection may take, and how long a server may stay silent, in seconds.
@@ -51,7 +52,7 @@ class Known:
 def open_external(layer: Layer, allowed_hosts: Collection[str], offset: int = 0, end: int | None = None) -> BinaryIO:
     """Open an external layer for reading from byte `offset` on, up to `end`, at the first of its URLs that answers.
 
-    allowed_hosts: "host" or "host:port". While reading, the size is checked, and over the whole file also the digest;
+    allowed_hosts: see `hosts.is_host`. While reading, the size is checked, and over the whole file also the digest;
     the last read raises Corrupt when they differ. A recorded ETag must be the server's present one, also when a
     connection that dropped is taken up again.
     Raises Invalid for a layer without URLs or an offset outside it, Forbidden when no host is allowed, Unavailable
@@ -230,6 +231,8 @@ def _request_once(url: str, offset: int, end: int | None) -> HTTPResponse:
         return response
     except HTTPError as error:
         raise _refused(error, url) from error
+    except InvalidURL as error:  # which quotes all of it
+        raise unreachable(url, "the address holds characters that none may have") from error
     except (URLError, OSError, HTTPException) as error:
         raise _Passes(unreachable(url, str(getattr(error, "reason", "") or error))) from error
 
@@ -244,7 +247,7 @@ def _refused(error: HTTPError, url: str) -> QuanhengError | _Passes:
     if 300 <= error.code < 400 and (place := error.headers.get("Location")):
         return forbidden(place)  # urllib refused to follow: a redirect to another scheme, such as file:
     if error.code == 416:
-        return changed(Known(url, None), url, "it is shorter than recorded", "比记录的更短")
+        return changed(Known(sigv4.shown(url), None), url, "it is shorter than recorded", "比记录的更短")
     if error.code in BUSY:
         asked = error.headers.get("Retry-After", "")
         wait_s = min(float(asked), MOST_PAUSE_S) if asked.isdecimal() else 0.0
@@ -304,13 +307,12 @@ def _split(url: str) -> SplitResult:
 
 
 def is_allowed(url: str, allowed_hosts: Collection[str]) -> bool:
-    """Return whether `url` is an http(s) address without a user, at one of these hosts ("host" or "host:port")."""
+    """Return whether `url` is an http(s) address without a user, at one of these hosts (see `hosts.is_host`)."""
     parts = _split(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         return False
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    names = {host.lower() for host in allowed_hosts}
-    return parts.hostname in names or f"{parts.hostname}:{port}" in names
+    return is_among(parts.hostname, port, {host.lower() for host in allowed_hosts})
 
 
 def require_allowed(url: str, allowed_hosts: Collection[str]) -> None:
@@ -350,6 +352,7 @@ def unreachable(url: str, why: str) -> Unavailable:
 
 def _gone(url: str, said: str) -> Unavailable:
     """Return the error for an address at which there is nothing."""
+    url = sigv4.shown(url)
     return Unavailable(
         f"there is nothing at {url}: {said}",
         f"{url} 处没有内容：{said}",
@@ -363,6 +366,7 @@ def _gone(url: str, said: str) -> Unavailable:
 
 def _denied(url: str, said: str) -> Unavailable:
     """Return the error for a server that wants keys, or others."""
+    place = sigv4.shown(url)
     if sigv4.credentials() is None:
         en = (
             "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment; on a cluster also on the nodes (Slurm:"
@@ -379,8 +383,8 @@ def _denied(url: str, said: str) -> Unavailable:
         en = "Check the access key in the environment, what it may read, AWS_REGION, and the clock of this machine."
         zh = "请检查环境变量中的访问密钥及其读取权限、AWS_REGION 和本机时钟。"
     return Unavailable(
-        f"the server does not let {url} be read: {said}",
-        f"服务器拒绝读取 {url}：{said}",
+        f"the server does not let {place} be read: {said}",
+        f"服务器拒绝读取 {place}：{said}",
         hint=(en, zh),
         code="external_denied",
     )
@@ -388,6 +392,7 @@ def _denied(url: str, said: str) -> Unavailable:
 
 def changed(known: Known, url: str, en: str, zh: str) -> Corrupt:
     """Return the error for a file that is not the one that was recorded."""
+    url = sigv4.shown(url)
     return Corrupt(
         f"layer {known.title!r} at {url} is not the file that was recorded: {en}",
         f"{url} 处的数据层 {known.title!r} 已不是当时记录的文件：{zh}",

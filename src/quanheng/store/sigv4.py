@@ -78,6 +78,8 @@ def shown(url: str) -> str:
         _ = parts.port
     except ValueError:  # nobody can say where a password ends
         return url.rpartition("@")[2].partition("?")[0]
+    if not parts.netloc and "@" in url:  # the slashes are wanting: what stands before the @ may be a password
+        return url.rpartition("@")[2].partition("?")[0]
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from quanheng.core.inputs import Input, Local, Takes, Url, as_list, help_of, marked, marker, param
-from quanheng.core.resolve import content_digest, local_path, validate
+from quanheng.core.resolve import check_address, content_digest, local_path, validate
 from quanheng.core.verb import QUERIES, VERBS, load
-from quanheng.errors import Invalid, NotFound
+from quanheng.errors import Forbidden, Invalid, NotFound
 
 
 class Colour(Enum):
@@ -143,3 +143,57 @@ def test_what_a_path_may_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setenv("HOME", str(tmp_path))
     assert local_path("~/x") == tmp_path / "x"
     assert local_path("package:pydantic/pydantic/__init__.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://u:hidden@h.test/v1",
+        "u:hidden@h.test/v1",
+        "https:/u:hidden@h.test/v1",
+        "https://u:hidden@h.test:port/v1",
+        "https://u:hidden@h.test:8443:1/v1",
+        "https://u:hidden@h\u2100.test/v1",
+        "https://[u:hidden@h.test/v1",
+        "ftp://h.test/v1?X-Amz-Signature=hidden",
+        "https://u:hidden@h.test/v1",
+        "https://h.test/v1?key=hidden",
+    ],
+)
+def test_an_address_that_is_refused_is_quoted_without_its_secrets(url: str) -> None:
+    from quanheng.endpoints.asset import read_endpoint
+
+    with pytest.raises(Invalid) as caught:
+        check_address(frozenset(), url)
+    assert caught.value.code in ("bad_url", "url_with_secret")
+    with pytest.raises(Invalid) as read:
+        read_endpoint(json.dumps({"url": url, "model": "m"}).encode())
+    for error in (caught.value, read.value):
+        assert error.hint and "hidden" not in error.text.en + error.text.zh + error.hint.en + error.hint.zh
+
+
+@pytest.mark.parametrize(
+    ("allowed", "url", "may"),
+    [
+        ("h.test", "https://h.test:8443/v1", True),
+        ("h.test:8443", "https://h.test:8443/v1", True),
+        ("h.test:443", "https://h.test/v1", True),
+        ("h.test:443", "http://h.test/v1", False),
+        ("h.test:8443", "https://h.test/v1", False),
+        ("*.h.test", "https://a.b.h.test/v1", True),
+        ("*.h.test", "https://h.test/v1", False),
+        ("*.h.test", "https://evilh.test/v1", False),
+        ("h.test", "https://a.h.test/v1", False),
+        ("[fd00::1]:8000", "http://[fd00::1]:8000/v1", True),
+        ("[fd00::1]", "http://[fd00::1]/v1", True),
+    ],
+)
+def test_which_hosts_may_be_called(allowed: str, url: str, may: bool) -> None:
+    from quanheng.store.external import is_allowed
+
+    assert is_allowed(url, [allowed]) is may
+    if may:
+        check_address(frozenset([allowed]), url)
+    else:
+        with pytest.raises(Forbidden):
+            check_address(frozenset([allowed]), url)

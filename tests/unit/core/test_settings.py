@@ -108,3 +108,34 @@ def test_numbers_are_kept_or_refused(number: int) -> None:
     else:
         with pytest.raises(Invalid):
             Settings(None, {"lease_s": str(number)})
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ("https://llm.example.com", "https://llm.example.com"),
+        ("a.test, llm.example.com/v1", "llm.example.com/v1"),
+        ("a.test;b.test", "a.test;b.test"),
+        ("a.test b.test", "a.test b.test"),
+        ("*", "*"),
+        ("a.*.test", "a.*.test"),
+        ("a.test:http", "a.test:http"),
+        ("a.test:0", "a.test:0"),
+        ("[a.test]", "[a.test]"),
+        ("-a.test", "-a.test"),
+        ("https://u:hidden@a.test?hidden", "https://a.test"),
+    ],
+)
+def test_what_is_no_host_is_named(tmp_path: Path, value: str, wrong: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        Settings(tmp_path, {"allowed_hosts": value})
+    told = caught.value
+    assert told.code == "bad_setting" and told.hint and "*.example.com" in told.hint.zh
+    assert repr(wrong) in told.text.en and repr(wrong) in told.text.zh and "hidden" not in told.text.en + told.text.zh
+
+
+def test_hosts_as_they_may_be_written(tmp_path: Path) -> None:
+    written = "LLM.example.com, 10.0.0.5:8000,*.aliyuncs.com , [fd00::1]:9000, my_service, 例子.中国,"
+    assert Settings(tmp_path, {"allowed_hosts": written}).allowed_hosts == {
+        "llm.example.com", "10.0.0.5:8000", "*.aliyuncs.com", "[fd00::1]:9000", "my_service", "例子.中国",
+    }  # fmt: skip

@@ -258,8 +258,10 @@ def test_a_text_that_is_turned_down_stays_and_all_turned_down_is_an_error(tmp_pa
             [found] = one_unit(*texts).resolve(step(endpoint(server.url), answers), tmp_path / run)
             assert [verdict.row for verdict in found] == [2]
         made = step(endpoint(server.url))
-        assert made.sketch(batch(texts[:1]))["vector"].values.any()
-        assert not made.sketch(batch(texts[1:2]))["vector"].values.any()
+        assert made.sketch(batch(texts[:1]))["vector"].values.any() and made.unread == 0
+        assert not made.sketch(batch(texts[1:2]))["vector"].values.any() and made.unread == 1
+        local = step()
+        assert not local.sketch(batch([""]))["vector"].values.any() and local.unread == 0  # which asks nobody
         with pytest.raises(QuanhengError) as caught:
             one_unit("坏", "坏 二", "坏 三", "坏 四").resolve(step(endpoint(server.url)), tmp_path / "b")
         assert caught.value.code == "endpoint_rejected"

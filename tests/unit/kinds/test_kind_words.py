@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, StringConstraints, ValidationError
 
 from quanheng.kinds import all_kinds
 from quanheng.kinds.base import Model
-from quanheng.kinds.kind_words import kind_word, reason, said_zh
+from quanheng.kinds.kind_words import kind_word, reason, reason_en, said_zh
 from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.kinds.models import Question
 
@@ -51,3 +52,25 @@ def test_reasons_of_rows_are_in_chinese(model: type[Model], line: str, said: str
 
 def test_what_nobody_gave_is_said_in_chinese() -> None:
     assert said_zh("nothing found") == "未查到" and said_zh("MIT") == "MIT"
+
+
+class Days(BaseModel):
+    on: Annotated[str, StringConstraints(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")] = ""
+    collected_on: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")] = "2026-01-01"
+    as_of: Annotated[str, StringConstraints(pattern=r"^(|today|[0-9]{4}-[0-9]{2}-[0-9]{2})$")] = ""
+    slug: Annotated[str, StringConstraints(pattern=r"^[a-z]+$")] = "a"
+
+
+@pytest.mark.parametrize("field", ["on", "collected_on", "as_of"])
+def test_a_day_is_asked_for_as_a_day_and_not_as_a_pattern(field: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Days.model_validate({field: "2026"})
+    [item] = caught.value.errors()
+    assert reason(item) == "应为日期，如 2026-12-31" and reason_en(item) == "it should be a day, such as 2026-12-31"
+
+
+def test_another_pattern_is_told_as_it_is() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Days.model_validate({"slug": "A"})
+    [item] = caught.value.errors()
+    assert "^[a-z]+$" in reason(item) and "^[a-z]+$" in reason_en(item)

@@ -3,7 +3,9 @@ from __future__ import annotations
 import contextlib
 import gzip
 import threading
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.error import HTTPError
 
 import pytest
 
@@ -302,8 +304,21 @@ def test_a_refusal_that_breaks_off_is_a_refusal(layer):
 
 @pytest.mark.parametrize("url", ["http://u:hidden@h.test/a", "http://u:hidden@h.test:x/a", "http://h.test/a?k=hidden"])
 def test_secrets_of_an_address_are_in_no_message(url):
-    for error in (forbidden(url), unreachable(url, "why")):
+    for error in (
+        forbidden(url),
+        unreachable(url, "why"),
+        external._gone(url, "404"),
+        external._denied(url, "403"),
+        external.changed(external.Known("t", None), url, "why", "why"),
+        external._refused(HTTPError(url, 416, "", Message(), None), url),
+    ):
         assert "h.test" in str(error) and "hidden" not in str(error) + error.text.zh + str(error.hint)
+
+
+def test_an_address_that_cannot_be_asked_for_is_not_quoted():
+    with pytest.raises(Unavailable) as caught:
+        external.request("http://127.0.0.1:9/a b?X-Amz-Signature=hidden")
+    assert "127.0.0.1" in str(caught.value) and "hidden" not in str(caught.value) + caught.value.text.zh
 
 
 def test_without_etag_the_digest_decides(layer):

@@ -102,6 +102,9 @@ def test_keys_are_not_shown() -> None:
         ("https://h.test/c.txt?X-Amz-Signature=hidden#hidden", "https://h.test/c.txt"),
         ("https://u:hidden@h.test:x/c.txt?hidden", "h.test:x/c.txt"),
         ("https://u:hid/hidden@h.test/c.txt", "h.test/c.txt"),
+        ("https:/u:hidden@h.test/c.txt?hidden", "h.test/c.txt"),
+        ("u:hidden@h.test/c.txt", "h.test/c.txt"),
+        ("https:\\\\u:hidden@h.test", "h.test"),
     ],
 )
 def test_secrets_of_an_address_are_not_shown(url: str, text: str) -> None:

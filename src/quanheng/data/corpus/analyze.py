@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from quanheng.data.corpus.asking import Answers
 from quanheng.data.corpus.elsewhere import Elsewhere
 from quanheng.data.corpus.expression import Expression
 from quanheng.data.corpus.lines import Broken, excerpt
@@ -26,7 +27,7 @@ from quanheng.kinds.base import Model
 from quanheng.kinds.recipes import Recipe
 from quanheng.kinds.sources import Source
 from quanheng.stats import draw
-from quanheng.store import JSON, LocalObjects
+from quanheng.store import JSON, Cache, LocalObjects
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,8 +43,9 @@ MOST_UNITS = 16
 class Task(Model):
     """What is to be analysed, as JSON. sources: digest, model, and digests of the files' layers by title.
 
-    elsewhere: by digest, the layers that are read in place.
-    attempt: an expression that is tried on the sample beside the judges of the recipe.
+    elsewhere: by digest, the layers that are read in place. answers: folder of the cache with what endpoints answered
+    before. endpoints: roles of the assets that are endpoints. attempt: an expression that is tried on the sample beside
+    the judges of the recipe.
     """
 
     objects: str
@@ -54,6 +56,8 @@ class Task(Model):
     seed: int = 0
     attempt: str | None = None
     elsewhere: dict[str, Elsewhere] = Field(default_factory=dict)
+    answers: str | None = None
+    endpoints: tuple[str, ...] = ()
 
     def inputs(self) -> list[SourceInput]:
         """Return the sources with the hosts that may be called for them."""
@@ -75,10 +79,12 @@ def analyze(task: Task) -> dict[str, Any]:
     """Return {"documents", "broken_rows", "columns", "judges", "tried"} over a seeded sample of documents.
 
     columns: by name, numbers as quantiles and bins (decimal texts), texts as counts of the most frequent values.
-    judges: what each drop or review of the recipe would take of the sample, with documents on both sides.
+    judges: what each drop or review of the recipe would take of the sample, with documents on both sides. An endpoint
+    among the assets is asked about every document of the sample, at most once for each text.
     """
     objects = LocalObjects(task.objects)
-    made = plan(task.recipe, open_assets(objects, task.assets))
+    answers = Answers(Cache(task.answers, objects), objects) if task.answers else None
+    made = plan(task.recipe, open_assets(objects, task.assets, answers))
     batch, broken = _sample(task, made, objects)
     runner = Runner((), [])
     judges = []
@@ -134,9 +140,8 @@ def _first(unit: Unit, n: int, objects: LocalObjects) -> tuple[Batch, int]:
                 documents.append((place, found))
         if len(documents) >= n:
             break
-    return Batch(
-        documents_to_batch([place for place, _ in documents], [found for _, found in documents], unit.facts)
-    ), broken
+    places, read = [place for place, _ in documents], [found for _, found in documents]
+    return documents_to_batch(places, read, unit.facts), broken
 
 
 def _judged(expression: Expression, batch: Batch, seed: int, ready: ReadyStep | None = None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from quanheng.errors import Corrupt, Unavailable
 from quanheng.kinds.base import Model
 from quanheng.store import Layer, open_external
 from quanheng.store.manifest import ETAG
+from quanheng.store.sigv4 import shown
 
 #: A file up to this is held in memory while it is read.
 IN_MEMORY_BYTES = 32 * 1024 * 1024
@@ -64,8 +65,8 @@ def fetch_part(layer: Layer, hosts: Sequence[str], start: int, end: int, digest:
         data = stream.read()
     if digest is not None and "sha256:" + hashlib.sha256(data).hexdigest() != digest:
         raise Corrupt(
-            f"{layer.urls[0]} changed while it was read: bytes {start} to {end} are other ones",
-            f"{layer.urls[0]} 在读取过程中发生了变化：第 {start} 至 {end} 字节的内容已不同",
+            f"{shown(layer.urls[0])} changed while it was read: bytes {start} to {end} are other ones",
+            f"{shown(layer.urls[0])} 在读取过程中发生了变化：第 {start} 至 {end} 字节的内容已不同",
             hint=("Register the file again as a new source.", "请将该文件重新登记为新的来源。"),
             code="external_changed",
         )

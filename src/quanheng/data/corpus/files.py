@@ -78,6 +78,29 @@ class StoredFiles:
     layers: tuple[Layer, ...]
 
 
+#: How text in pictures is had, as the hint of an error and in a log.
+READ_PICTURES = (
+    "Say --ocr when_missing (a form: “Text in pictures”) to have their text recognised; it takes the extra [ocr].",
+    "要读出其中的文字，请加 --ocr when_missing（网页表单中选“图像文字识别”），并安装 ocr 扩展。",
+)
+
+
+def is_picture(name: str) -> bool:
+    """Return whether a file of this name is a picture, which holds no text unless it is recognised."""
+    return format_of(name) is None and format_of(name, pictures=True) is not None
+
+
+def only_pictures(place: str | Path, n: int) -> Invalid:
+    """Return the error of a place where everything that could be read are pictures, whose text nobody asked for."""
+    many = n > 1
+    return Invalid(
+        f"{place} holds {n:,} pictures and nothing else that can be read" if many else f"{place} is a picture",
+        f"{place} 中只有 {n:,} 张图片，没有可直接读取的文本" if many else f"{place} 是图片，没有可直接读取的文本",
+        hint=READ_PICTURES,
+        code="only_pictures",
+    )
+
+
 def _known() -> str:
     return " ".join(FORMATS) + " (.gz .zst)"
 
@@ -94,6 +117,8 @@ def scan_folder(path: str | Path, *, pictures: bool = False) -> Scan:
     root = Path(path)
     if root.is_file():
         format = format_of(root.name, pictures=pictures)
+        if format is None and is_picture(root.name):
+            raise only_pictures(root, 1)
         if format is None:
             raise Invalid(
                 f"{root} has a format that is not known",
@@ -131,6 +156,8 @@ def _nothing(root: Path, passed_over: list[str]) -> None:
             hint=(f"Put text files into it: {_known()}", f"请放入文本文件：{_known()}"),
             code="empty_folder",
         )
+    if pictures := sum(is_picture(name) for name in passed_over):
+        raise only_pictures(root, pictures)
     some = ", ".join(passed_over[:5])
     raise Invalid(
         f"the folder {root} has no file that can be read; it has {len(passed_over)} others: {some}",

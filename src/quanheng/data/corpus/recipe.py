@@ -51,6 +51,19 @@ BASE_COLUMNS: dict[str, str] = {
 }
 
 
+#: Assets in Chinese.
+_ASSETS = {
+    "benchmarks": "测试题库",
+    "classifier": "分类模型",
+    "domain_classifier": "领域分类模型",
+    "embedder": "嵌入模型",
+    "guard": "安全护栏模型",
+    "lexicon": "关键词库",
+    "ngram_model": " n 元模型",
+    "scorer": "评分模型",
+}
+
+
 @dataclass(frozen=True)
 class ReadyStep:
     """A step with its place in the recipe: an operator, or the expression of a judge."""
@@ -211,7 +224,7 @@ def _ready(
     if missing and not step.optional:
         raise Invalid(
             f"step {place + 1} ({step.use}) needs a {missing[0]}, and none is given",
-            f"第 {place + 1} 步（{step.use}）需要 {missing[0]}，但没有提供",
+            f"第 {place + 1} 步（{step.use}）需要{_ASSETS.get(missing[0], f' {missing[0]}')}，但没有提供",
             hint=(
                 f"Name one with --{missing[0].replace('_', '-')}, or write `optional = true` in the step.",
                 f"请用 --{missing[0].replace('_', '-')} 指定，或在该步骤中写 optional = true。",

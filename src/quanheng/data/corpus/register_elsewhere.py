@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from quanheng.data.corpus.files import MEDIA_TYPES, StoredFiles, check_title
+from quanheng.data.corpus.files import MEDIA_TYPES, StoredFiles, check_title, is_picture, only_pictures
 from quanheng.data.corpus.read import FORMATS, format_of
 from quanheng.errors import Conflict, Corrupt, Invalid
 from quanheng.kinds.sources import FileCounts, FileFormat, SourceFile
@@ -117,6 +117,8 @@ class _Stopped(Exception):
 
 def _check(address: str, wanted: Sequence[tuple[Remote, FileFormat]], passed_over: Sequence[str]) -> None:
     if not wanted:
+        if pictures := sum(is_picture(name) for name in passed_over):
+            raise only_pictures(address, pictures)
         some = ", ".join(passed_over[:5])
         raise Invalid(
             f"nothing at {address} can be read; there are {len(passed_over)} objects of other formats: {some}",

@@ -16,6 +16,7 @@ from quanheng.data.corpus import (
     SourceInput,
     build,
     parquet_rows,
+    parse_recipe,
     read_lexicon,
     rows_digest,
     run_here,
@@ -141,9 +142,141 @@ def test_once_more_and_by_digest_and_source(built: Any, objects: LocalObjects) -
     assert whole.rows_digest == second.rows_digest
 
 
+PARK = "城市公园里的银杏树和它们的落叶，秋天一到就铺满了湖边的小路，孩子们捡起叶子夹进书里。"
+#: One of each way to be quoted: kept, a copy, a copy of that with a word more, dropped for its length, not readable.
+QUOTED = [
+    {"text": PARK + "管理处每周清扫两次。", "url": "https://a.example/park"},
+    {"text": PARK + "管理处每周清扫两回，", "url": "https://b.example/copied"},
+    {"text": PARK + "管理处每周清扫两回，", "url": "https://c.example/copied-again"},
+    {"text": "银杏树下见。", "url": "https://a.example/short"},
+    {"text": "冬天的湖面上停着许多候鸟，它们每年从北方飞来，到了三月再飞回去，当地人都认得它们。", "url": ""},
+    {"text": "豆腐的做法不难：豆子泡一夜，磨成浆，煮开以后点卤，压上重物，半天就能切块下锅。", "url": ""},
+    {"text": "候鸟。", "url": "https://b.example/bird"},
+]
+SHORT = """
+name = "t"
+title = { en = "t", zh = "t" }
+[[steps]]
+use = "length"
+[[steps]]
+use = "deduplicate_exact"
+[[steps]]
+drop = "characters < 20"
+reason = "too_short"
+[[steps]]
+use = "deduplicate_near"
+threshold = 0.7
+"""
+
+
+def quoted_corpus(make_source: MakeSource, objects: LocalObjects) -> Built:
+    good = [json.dumps(row, ensure_ascii=False) for row in QUOTED]
+    broken = ['{"text": "银杏树的坏行', json.dumps({"text": "银杏树的另一坏行"})[:-1]]
+    sources = [
+        make_source({"a.jsonl": "\n".join([*good[:4], *broken]).encode()}, "甲"),
+        make_source({"b.jsonl": "\n".join([*good[4:], '{"text": "候鸟的坏行']).encode()}, "乙"),
+    ]
+    recipe = parse_recipe(SHORT)
+    return build(sources, recipe, objects, MemoryCache(), lambda done, total: None, run_here), sources
+
+
+def all_text(layers: tuple[Layer, ...], objects: LocalObjects) -> str:
+    """Return what all layers say, Parquet and escaped JSON read."""
+    said = []
+    for layer in layers:
+        with objects.open(layer.digest) as stream:
+            if layer.title.endswith(".parquet"):
+                said.append(json.dumps(list(parquet_rows(stream)), ensure_ascii=False))
+            else:
+                said.append(stream.read().decode())
+    return "\n".join(said).replace("\\\\u", "\\u").encode("ascii", "backslashreplace").decode("unicode_escape")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "needle", "stays"),
+    [
+        ({"match": ("银杏树",)}, "银杏", "候鸟"),
+        ({"match": ("银 杏 树", "银杏树")}, "银杏", "候鸟"),
+        ({"urls": ("https://a.example/park",)}, "湖边的小路", "银杏树下见"),
+        ({"match": ("管理处每周清扫两次。",)}, "湖边的小路", "银杏树下见"),
+    ],
+)
+def test_nothing_quotes_what_is_gone(
+    make_source: MakeSource, objects: LocalObjects, wanted: Any, needle: str, stays: str
+) -> None:
+    built = quoted_corpus(make_source, objects)
+    before = all_text(built[0].layers, objects)
+    assert needle in before and stays in before and "银杏树的另一坏行" in before
+    reasons = {row[3] for row in rows(built[0].layers, objects, "decisions/")}
+    assert reasons == {"duplicate", "near_duplicate", "too_short"}
+    _, layers = down(built, objects, **wanted)
+    after = all_text(layers, objects)
+    assert needle not in after and stays in after
+    kept = {layer.title for layer in built[0].layers if not layer.title.startswith("data/")}
+    assert kept < {layer.title for layer in layers}
+    # Every decision is still there and says what became of the document.
+    ids = [row[:4] for row in rows(built[0].layers, objects, "decisions/")]
+    assert [row[:4] for row in rows(layers, objects, "decisions/")][: len(ids)] == ids
+
+
+def test_a_source_that_is_gone_is_quoted_nowhere(make_source: MakeSource, objects: LocalObjects) -> None:
+    built = quoted_corpus(make_source, objects)
+    _, layers = down(built, objects, sources=(built[1][0].digest,))
+    after = all_text(layers, objects)
+    assert "银杏" not in after and "湖边" not in after and "候鸟的坏行" in after and "候鸟。" in after
+    [rejected] = [layer for layer in layers if layer.title == "rejected.jsonl"]
+    with objects.open(rejected.digest) as stream:
+        assert len(stream.readlines()) == 3
+
+
+def test_what_is_only_quoted_goes_too(make_source: MakeSource, objects: LocalObjects) -> None:
+    built = quoted_corpus(make_source, objects)
+    model, layers = down(built, objects, match=("银杏树下",))
+    assert model.totals == built[0].model.totals and model.rows_digest == built[0].model.rows_digest
+    assert "银杏树下" not in all_text(layers, objects) and PARK in all_text(layers, objects)
+    [short] = [row[0] for row in rows(built[0].layers, objects, "decisions/") if "银杏树下" in row[4]]
+    _, layers = down(built, objects, ids=(short,))
+    assert "银杏树下" not in all_text(layers, objects) and PARK in all_text(layers, objects)
+
+
+def test_an_excerpt_that_ends_within_the_text_goes_too(make_source: MakeSource, objects: LocalObjects) -> None:
+    long = "".join(chr(0x4E00 + n) for n in range(196)) + "银杏树下的小路"
+    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in (long, PARK)]
+    sources = [make_source({"a.jsonl": "\n".join(lines).encode()}, "甲")]
+    recipe = parse_recipe(SHORT.replace("characters < 20", "characters > 200"))
+    built = build(sources, recipe, objects, MemoryCache(), lambda done, total: None, run_here), sources
+    assert "银杏树下" in str(rows(built[0].layers, objects, "decisions/"))
+    _, layers = down(built, objects, match=("银杏树下的小路",))
+    assert "银杏树下" not in all_text(layers, objects) and "银杏树和" in all_text(layers, objects)
+
+
+def test_the_same_excerpt_of_another_document_goes_too(make_source: MakeSource, objects: LocalObjects) -> None:
+    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in (PARK * 6, QUOTED[4]["text"], PARK * 60)]
+    sources = [make_source({"a.jsonl": "\n".join(lines).encode()}, "甲")]
+    recipe = parse_recipe(SHORT.replace("characters < 20", "characters > 2000"))
+    built = build(sources, recipe, objects, MemoryCache(), lambda done, total: None, run_here), sources
+    assert PARK in str(rows(built[0].layers, objects, "decisions/"))
+    _, layers = down(built, objects, ids=(rows(built[0].layers, objects, "data/")[0][0],))
+    assert "银杏" not in all_text(layers, objects)
+
+
+def test_a_document_goes_by_its_id(built: Any, objects: LocalObjects) -> None:
+    before = rows(built[0].layers, objects, "data/")
+    _, layers = down(built, objects, ids=(before[3][0], before[0][0]))
+    assert rows(layers, objects, "data/") == [before[1], before[2], before[4]]
+
+
 @pytest.mark.parametrize(
     ("wanted", "code"),
-    [({"urls": ("https://a.example/9",)}, "nothing_matches"), ({"match": ("篇文章",)}, "empty_corpus")],
+    [
+        ({"urls": ("https://a.example/9",)}, "nothing_matches"),
+        ({"match": ("篇文章",)}, "empty_corpus"),
+        ({"match": ("银杏树", "\u200b")}, "blank_text"),
+        ({"match": (" ",)}, "blank_text"),
+        ({"sources": ("sha256:" + "0" * 64,)}, "no_such_source"),
+        ({"digests": ("sha256:" + "0" * 64,), "match": ("银杏树",)}, "no_such_document"),
+        ({"ids": ("0123456789ab-0-1",), "match": ("银杏树",)}, "no_such_document"),
+    ],
 )
 def test_what_cannot_be_done(built: Any, objects: LocalObjects, wanted: Any, code: str) -> None:
     with pytest.raises(QuanhengError) as caught:

@@ -98,7 +98,10 @@ def check_options(format: Format, options: ExportOptions) -> None:
             raise Invalid(
                 "the format megatron needs a tokenizer",
                 "megatron 格式需要分词器",
-                hint=("Name a tokenizer.json, or train one.", "请指定 tokenizer.json，或先训练一个。"),
+                hint=(
+                    "Name one with --tokenizer; to make one: quanheng tokenizer train",
+                    "请用 --tokenizer 指定；还没有时先训练：quanheng tokenizer train",
+                ),
                 code="tokenizer_missing",
             )
         options.tokenizer.token_id(options.end_of_document)

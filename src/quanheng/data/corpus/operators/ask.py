@@ -6,9 +6,9 @@ An answer that cannot be read is told as such, never guessed, and never taken fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
@@ -25,6 +25,7 @@ from quanheng.kinds.models import Endpoint
 from quanheng.kinds.risks import CLASSES, RISKS
 from quanheng.store import sha256_digest
 
+R = TypeVar("R")
 #: What stands where no answer could be read, or the service turned the text down.
 UNREAD = -1
 Prompt = Annotated[str, StringConstraints(min_length=10, max_length=20_000, pattern=r"\S")]
@@ -48,20 +49,27 @@ class Asker(Tagger):
         with self.given[self.role].open() as stream:
             return read_endpoint(stream.read())
 
-    def ask(self, questions: Sequence[str]) -> list[str | None]:
-        """Return the answers, None where the service turned a text down; see `asking.ask_all`."""
+    def ask(self, questions: Sequence[str], read: Callable[[str], R | None]) -> list[R | None]:
+        """Return what was read in the answers, None where it cannot be or the service turned a text down.
+
+        See `asking.ask_all`.
+        """
         params, asset = self.params, self.given[self.role]
         patience = Patience(answer_s=float(params.answer_s), attempts=params.attempts)
         with open_client(
             ChatClient, self._endpoint, self.role, concurrency=params.concurrency, patience=patience
         ) as client:
-            return ask_all(
+            answers = ask_all(
                 questions,
                 client,
                 endpoint=sha256_digest(endpoint_bytes(self._endpoint)),
                 max_tokens=params.max_tokens,
                 answers=asset.answers,
+                is_read=lambda answer: read(answer) is not None,
             )
+        found = [None if answer is None else read(answer) for answer in answers]
+        self.unread += sum(one is None for one in found)
+        return found
 
 
 class EducationalValueParams(AskingParams):
@@ -101,8 +109,7 @@ class EducationalValue(Asker):
         """Return the scores."""
         rubric = self.params.instruction or RUBRICS[self.params.rubric]
         most = self.params.characters
-        answers = self.ask([question_of(rubric, text[:most]) for text in batch.texts])
-        scores = [None if answer is None else read_score(answer) for answer in answers]
+        scores = self.ask([question_of(rubric, text[:most]) for text in batch.texts], read_score)
         return {"educational_value": [UNREAD if score is None else score for score in scores]}
 
 
@@ -149,8 +156,8 @@ class Guard(Asker):
     def tag(self, batch: Batch) -> Mapping[str, Column]:
         """Return verdicts, and risks by the ids of `risks`; a word that is not there stays the guard's own."""
         pieces = [self._pieces(text) for text in batch.texts]
-        said = iter(self.ask([self._question(piece) for part in pieces for piece in part]))
-        verdicts = [self._verdict([self._read(next(said)) for _ in part]) for part in pieces]
+        said = iter(self.ask([self._question(piece) for part in pieces for piece in part], self._read))
+        verdicts = [self._verdict([next(said) for _ in part]) for part in pieces]
         return {
             "guard_unsafe": [unsafe for unsafe, _ in verdicts],
             "guard_risks": [risks for _, risks in verdicts],
@@ -164,9 +171,8 @@ class Guard(Asker):
     def _question(self, piece: str) -> str:
         return question_of(self.params.instruction, piece) if self.params.instruction else piece
 
-    def _read(self, answer: str | None) -> Guarded | None:
-        params = self.params
-        return None if answer is None else read_guard(answer, params.answers, params.safe, params.risks)
+    def _read(self, answer: str) -> Guarded | None:
+        return read_guard(answer, self.params.answers, self.params.safe, self.params.risks)
 
     def _verdict(self, read: Sequence[Guarded | None]) -> tuple[int, list[str]]:
         """Return 1 when a piece is unsafe, else UNREAD when one was not read, else 0; and the risks, sorted."""

@@ -92,6 +92,8 @@ class DeduplicateSemantic(CorpusStep):
         texts = [text or " " for text in batch.texts]
         pieces = [[text[at : at + size] for at in range(0, min(len(text), size * most), size)] for text in texts]
         found = self._embed([piece for some in pieces for piece in some])
+        if self._asks:  # it has answered nothing of what is nothing but zeros
+            self.unread += int((~found.any(axis=1)).sum())
         # Each piece at length 1, weighted by its characters.
         weights = np.array([float(len(piece)) for some in pieces for piece in some])
         weighted = normalised(found).astype(np.float64) * weights[:, None]
@@ -126,6 +128,12 @@ class DeduplicateSemantic(CorpusStep):
             seed=given.seed,
         )
         yield from kept.verdicts(self.reason)
+
+    @cached_property
+    def _asks(self) -> bool:
+        """Return whether the embedder is an endpoint."""
+        with self.given[ROLE].open() as stream:
+            return stream.read(len(_ZIP)) != _ZIP
 
     @cached_property
     def _embed(self) -> Callable[[Sequence[str]], NDArray[Any]]:
