@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quanheng.cli.text import clean, table, width, wrap
-from quanheng.core.labels import DATA_FIELDS, label, state
+from quanheng.core.labels import DATA_FIELDS, STATES, label, state
+from quanheng.kinds.code_words import has_codes, with_code
 
 if TYPE_CHECKING:
     from quanheng.cli.caller import Caller
@@ -62,8 +63,11 @@ def is_said(value: object) -> bool:
 
 
 def cell(caller: Caller, value: Any, key: str = "") -> str:
-    """Return a value as one short text. On a terminal digests are shortened; elsewhere nothing is lost."""
-    if key in ("state", "outcome") and isinstance(value, str):
+    """Return a value as one short text. On a terminal digests are shortened; elsewhere nothing is lost.
+
+    key: the field that it stands in; states and codes are told by their words.
+    """
+    if key in ("state", "outcome") and isinstance(value, str) and value in STATES:
         return state(value, caller.language)
     if value is None or value == "" or value == [] or value == {}:
         return "—"
@@ -72,9 +76,10 @@ def cell(caller: Caller, value: Any, key: str = "") -> str:
     if is_said(value):
         return caller.say((value["en"], value["zh"]))
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={cell(caller, item)}" for key, item in value.items())
+        return ", ".join(f"{name}={cell(caller, item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(cell(caller, item) for item in value)
+        return caller.say((", ", "、")).join(cell(caller, item, key) for item in value)
+    value = with_code(key, value, caller.language) if isinstance(value, str) and key else value
     text = str(value).replace("\n", " ").replace("\t", " ")
     if _TIME.fullmatch(text):
         return utc_time(text)
@@ -105,7 +110,7 @@ def print_rows(caller: Caller, rows: Sequence[Mapping[str, Any]], indent: int = 
     said = [_one_language(caller, row) for row in rows]
     keys = _columns(said)
     head = [key if raw else label(key, caller.language) for key in keys]
-    cells = [[cell(caller, row.get(key), key) for key in keys] for row in said]
+    cells = [[cell(caller, row.get(key), _told(key, raw)) for key in keys] for row in said]
     deep = any(is_deep(value) for row in said for value in row.values())
     if deep or len(keys) > MOST_COLUMNS or (caller.on_terminal and not _fits(caller, head, cells, indent)):
         for number, row in enumerate(said):
@@ -141,13 +146,22 @@ def _rich_table(caller: Caller, head: list[str], cells: list[list[str]], indent:
     Console(file=caller.out, highlight=False).print(Padding(made, (0, 0, 0, indent)))
 
 
-def print_pairs(caller: Caller, data: Mapping[str, Any], indent: int = 0, *, raw: bool = False) -> None:
+def _told(key: str, raw: bool) -> str:
+    """Return the field whose words tell a value: none where data stands as it is, but for states and fingerprints."""
+    return key if not raw or key in ("state", "outcome", "fingerprint") else ""
+
+
+def print_pairs(
+    caller: Caller, data: Mapping[str, Any], indent: int = 0, *, raw: bool = False, codes: str = ""
+) -> None:
     """Write a mapping as lines of name and value; rows and mappings inside it follow below their name.
 
     raw: names as they stand in the data, for what a kind or a verb calls its own fields; so below DATA_FIELDS too.
+    codes: the field of which these names are codes, told by their words.
     """
     data = data if raw else _one_language(caller, data)
-    names = {key: key if raw else label(key, caller.language) for key in data}
+    named = _names(codes, caller.language) if codes else (lambda key: key) if raw else _labels(caller.language)
+    names = {key: named(key) for key in data}
     left = min(max((width(name) for name in names.values()), default=0), 24)
     for key, value in data.items():
         name = " " * indent + names[key]
@@ -157,9 +171,23 @@ def print_pairs(caller: Caller, data: Mapping[str, Any], indent: int = 0, *, raw
         elif isinstance(value, Mapping) and value and not is_said(value):
             caller.print(name)
             as_is = raw or key in DATA_FIELDS or all(is_said(item) for item in value.values())
-            print_pairs(caller, value, indent + 2, raw=as_is)
+            print_pairs(caller, value, indent + 2, raw=as_is, codes="" if raw else key if has_codes(key) else "")
         else:
-            _print_pair(caller, name + " " * (indent + left - width(name)), value, key)
+            _print_pair(caller, name + " " * (indent + left - width(name)), value, _told(key, raw))
+
+
+def _labels(language: str) -> Callable[[str], str]:
+    return lambda key: label(key, language)
+
+
+def _names(field: str, language: str) -> Callable[[str], str]:
+    """Return what names the keys of a mapping that are codes; one without a word is called as a field is."""
+
+    def named(key: str) -> str:
+        said = with_code(field, key, language)
+        return label(key, language) if said == key and field not in DATA_FIELDS else said
+
+    return named
 
 
 def _print_pair(caller: Caller, name: str, value: Any, key: str) -> None:

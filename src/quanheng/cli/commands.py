@@ -366,7 +366,7 @@ class Root(Branch):
         """Return the first help screen."""
         language, columns = self.language, min(shutil.get_terminal_size((80, 24)).columns, 100)
         words = [(name, make().get_short_help_str()) for name, make in self.words.items()]
-        nouns = [(name, ", ".join(getattr(make(), "makers", {}))) for name, make in self.nouns.items()]
+        nouns = [(name, _verbs(make(), language)) for name, make in self.nouns.items()]
         noun, verb = ("NOUN", "VERB") if language == "en" else ("对象", "操作")
         lines = [f"{lang.word('usage', language)} quanheng {noun} {verb}", "", self.about.say(language), ""]
         lines += [lang.word("words", language), *pairs(words, columns), ""]
@@ -374,3 +374,10 @@ class Root(Branch):
         options = [*global_rows(language), ("--version", lang.word("version", language))]
         lines += [lang.word("global", language), *pairs(options, columns), ""]
         return "\n".join([*lines, lang.word("more", language)])
+
+
+def _verbs(noun: click.Command, language: str) -> str:
+    """Return what a noun is about and the verbs it has."""
+    verbs = ", ".join(getattr(noun, "makers", {}))
+    about = noun.about.say(language) if isinstance(noun, Branch) else ""
+    return f"{about}{': ' if language == 'en' else '：'}{verbs}" if about else verbs

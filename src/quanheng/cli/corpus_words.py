@@ -9,6 +9,7 @@ from typing import Any
 from quanheng.cli.answer import digest_text, print_pairs, print_rows
 from quanheng.cli.caller import Caller
 from quanheng.core.labels import label
+from quanheng.kinds.code_words import with_code
 
 Data = Mapping[str, Any]
 #: What follows for a source from what people found in its sample.
@@ -108,13 +109,11 @@ def _source(row: Data, at: int) -> dict[str, Any]:
 
 
 def _reasons(sources: Sequence[Data], field: str, at: int) -> Any:
-    from quanheng.data.corpus.card_account import reason_text
-
     for source in sources:
         for reason, amount in source.get(field, {}).items():
             yield {
                 "title": source["title"],
-                "reason": reason_text(reason, at),
+                "reason": with_code("reason", reason, ("zh", "en")[at]),
                 **{unit: f"{n:,}" for unit, n in amount.items()},
             }
 

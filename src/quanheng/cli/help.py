@@ -107,6 +107,6 @@ def group_help(words: str, about: str, rows: list[tuple[str, str]], language: st
     """Return the help screen of a noun: its actions."""
     action = "VERB" if language == "en" else "操作"
     lines = [f"{word('usage', language)} quanheng {words} {action}", ""]
-    lines += [*wrap(about, columns), ""] if about else []
+    lines += [*wrap(about[:1].upper() + about[1:], columns), ""] if about else []
     lines += [word("commands", language), *pairs(rows, columns)]
     return "\n".join([*lines, "", *wrap(f"{word('global_short', language)}", columns)])

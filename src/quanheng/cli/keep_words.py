@@ -12,7 +12,7 @@ from quanheng.cli.answer import print_answer
 from quanheng.cli.caller import Caller
 from quanheng.cli.language import workspace_folder
 from quanheng.cli.progress import counter
-from quanheng.cli.screens import size_text
+from quanheng.core.sizes import size_text
 from quanheng.errors import Corrupt
 
 

@@ -8,26 +8,13 @@ from typing import TYPE_CHECKING, Any
 from quanheng.cli.answer import cell, digest_text, print_pairs, print_rows, utc_time
 from quanheng.cli.text import clean
 from quanheng.core.labels import label, state
+from quanheng.core.sizes import size_text
 
 if TYPE_CHECKING:
     from quanheng.cli.caller import Caller
     from quanheng.store.verify import Verification
 
 Data = Mapping[str, Any]
-
-
-def size_text(count: int) -> str:
-    """Return a number of bytes for people.
-
-    >>> [size_text(n) for n in (999, 1536, 3 * 1024**3)]
-    ['999 B', '1.5 KiB', '3.0 GiB']
-    """
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1024 or unit == "TiB":
-            return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    raise AssertionError("the last unit always returns")
 
 
 def artifact(caller: Caller, data: Data) -> None:
@@ -292,6 +279,17 @@ def corpus_plan(caller: Caller, data: Data) -> None:
     plan(caller, data)
 
 
+def _documents(name: str) -> Callable[[Caller, Data], None]:
+    """Return the screen of documents with this name, loaded when it is shown."""
+
+    def screen(caller: Caller, data: Data) -> None:
+        from quanheng.cli import document_words
+
+        getattr(document_words, name)(caller, data)
+
+    return screen
+
+
 SCREENS: dict[str, Callable[[Caller, Any], None]] = {
     "artifact.show": artifact,
     "artifact.list": names,
@@ -306,5 +304,10 @@ SCREENS: dict[str, Callable[[Caller, Any], None]] = {
     "config.show": settings,
     "corpus.account": corpus_account,
     "corpus.analyze": corpus_analysis,
+    "corpus.document": _documents("document"),
+    "corpus.duplicates": _documents("duplicates"),
+    "corpus.masked": _documents("masked"),
     "corpus.plan": corpus_plan,
+    "corpus.review": _documents("review"),
+    "corpus.samples": _documents("samples"),
 }

@@ -10,6 +10,7 @@ import click
 from quanheng.cli import index
 from quanheng.cli.actions import act
 from quanheng.cli.commands import Branch, Leaf, Root
+from quanheng.cli.noun_words import about
 from quanheng.cli.words import NOUN_WORDS, ROOT_WORDS, Word
 from quanheng.errors import Text
 
@@ -41,7 +42,7 @@ def _noun(noun: str, language: str) -> Branch:
         name: partial(_leaf, word, language, name) for name, word in sorted(words.items())
     }
     default, takes_words = DEFAULTS.get(noun, ("", False))
-    return Branch(noun, makers, AMONG_WORDS.get(noun, Text("", "")), language, default, takes_words)
+    return Branch(noun, makers, AMONG_WORDS.get(noun) or about(noun), language, default, takes_words)
 
 
 def build(language: str) -> Root:

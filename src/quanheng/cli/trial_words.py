@@ -11,8 +11,8 @@ from typing import Any
 
 from quanheng.cli.answer import cell
 from quanheng.cli.caller import Caller
-from quanheng.cli.screens import size_text
 from quanheng.cli.text import clip, pairs, table
+from quanheng.core.sizes import size_text
 
 Data = Mapping[str, Any]
 #: Documents shown on each side of the condition that is tried.

@@ -80,7 +80,7 @@ def context(request: HttpRequest, project: str, shown: Mapping[str, Any]) -> dic
         "asides": [] if gone else [_panel(request, view, panel) for panel in pages.ASIDES.get(kind, [])],
     }
     if all(one["slug"] != "way" for one in found["asides"]):  # a wing may draw its own
-        found["way"] = lineage_graph.by_kind(near, project, language)
+        found["way"] = lineage_graph.small(near, project, language)
     panel = next((panel for panel in wing if panel.slug == tab), None)
     found |= {"panel": _panel(request, view, panel)} if panel else _OURS[tab](request, view, found)
     return {**found, "wide": tab == "lineage" or found.get("preview", {}).get("form") == "rows"}  # no margin then
@@ -262,7 +262,7 @@ def _facts(request: HttpRequest, view: View, found: Mapping[str, Any]) -> dict[s
     layers = [] if shown["withdrawn"] is not None else list(view.artifact.layers)
     return {
         "config": Reader(view.language, links).html(shown["config"]),
-        "params": Reader(view.language, links).html(shown["made_by"]["params"]),
+        "params": Reader(view.language, links, shown["made_by"]["verb"]).html(shown["made_by"]["params"]),
         "raw": printable(raw) if len(raw) <= RAW_CHARACTERS else "",
         "layers": [{"layer": layer, "title": printable(layer.title)} for layer in layers[at : at + MOST_LAYERS]],
         "layers_at": at,

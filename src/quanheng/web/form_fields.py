@@ -16,17 +16,22 @@ from typing import Any, Literal
 
 from quanheng.core.describe import Command, Option
 from quanheng.core.inputs import Local, marker
+from quanheng.core.preview import printable
 from quanheng.core.verb import find_verb
 from quanheng.errors import Text
-from quanheng.web.form_words import CHOICES, EXAMPLES, EXPLAINED, LONG, SHOWN, choices_of, label_of
+from quanheng.web.form_examples import examples
+from quanheng.web.form_help import DAYS, NOTHING, QUIET, help_of
+from quanheng.web.form_words import CHOICES, EXPLAINED, LONG, SHOWN, choices_of, label_of
 
 Widget = Literal[
-    "artifact", "artifacts", "choice", "check", "number", "date", "line", "long", "lines", "pairs", "json", "file",
-    "secret",
+    "artifact", "artifacts", "choice", "check", "number", "date", "line", "long", "lines", "pairs", "json",
+    "file", "secret",
 ]  # fmt: skip
 DAY = r"^\d{4}-\d{2}-\d{2}$"
 #: So many artifacts are offered; others are named by digest.
 OFFERED = 50
+#: Characters of a title that are shown beside its names.
+TITLE = 60
 
 
 class Given:
@@ -161,8 +166,8 @@ def _field(verb: str, option: Option, given: Given, offer: Offer, language: str,
         label_of(verb, option.name),
         _help(verb, option),
         option.required,
-        at_once=option.required or option.type == "artifact" or option.name in SHOWN.get(verb, ()),
-        value=given.text(option.name, "" if sent else default),
+        at_once=_at_once(verb, option),
+        value=_value_shown(verb, option.name, given.text(option.name, "" if sent else default)),
         least=option.least,
         most=option.most,
         kinds=option.kinds,
@@ -183,8 +188,22 @@ def _field(verb: str, option: Option, given: Given, offer: Offer, language: str,
     return base
 
 
+def _at_once(verb: str, option: Option) -> bool:
+    """Return whether a field stands beside the required ones: what is chosen, but for verbs that may be given much."""
+    chosen = option.type == "artifact" and verb not in QUIET
+    return option.required or chosen or option.name in SHOWN.get(verb, ())
+
+
+def _value_shown(verb: str, name: str, value: str) -> str:
+    """Return a value as a form shows it: nothing where it stands for nothing."""
+    return "" if value and value == NOTHING.get(f"{verb}.{name}") else value
+
+
 def _help(verb: str, option: Option) -> Text:
     """Return the help of a field where it says more than its label and its choices do."""
+    said = help_of(verb, option.name)
+    if said is not None:
+        return Text(*said)
     if option.name in CHOICES and option.name not in EXPLAINED:
         return Text("", "")
     label = label_of(verb, option.name)
@@ -199,7 +218,7 @@ def widget_of(verb: str, option: Option) -> Widget:
         return "lines"
     if option.type == "text" and option.name in LONG:
         return "long"
-    if option.type == "text" and _pattern(verb, option.name) == DAY:
+    if option.type == "text" and (option.name in DAYS or _pattern(verb, option.name) == DAY):
         return "date"
     plain: dict[str, Widget] = {
         "bool": "check", "int": "number", "choice": "choice", "pairs": "pairs", "json": "json", "path": "file",
@@ -262,9 +281,10 @@ def _names(text: str, row: Mapping[str, Any]) -> bool:
 
 
 def _artifact_label(row: Mapping[str, Any]) -> str:
-    """Return an artifact as one line: its names, the beginning of its digest, and when it came."""
+    """Return an artifact as one line: its title, its names, the beginning of its digest, and when it came."""
     short = row["digest"].removeprefix("sha256:")[:12]
-    return " · ".join([*row["names"], short, row["created"][:16].replace("T", " ")])
+    title = [printable(row["title"])[:TITLE]] if row.get("title") else []
+    return " · ".join([*title, *row["names"], short, row["created"][:16].replace("T", " ")])
 
 
 def _makers(kinds: Sequence[str]) -> tuple[str, ...]:
@@ -272,57 +292,6 @@ def _makers(kinds: Sequence[str]) -> tuple[str, ...]:
     from quanheng.core.verb import VERBS
 
     return tuple(verb.name for verb in VERBS.values() if {kind.split("/")[0] for kind in verb.makes} & set(kinds))
-
-
-@cache
-def _example_files(folder: str, ending: str) -> tuple[tuple[str, Text, tuple[tuple[str, str], ...]], ...]:
-    """Return the files of a folder of the package: `shipped:` text, title, and what else is known of a form."""
-    import tomllib
-    from importlib.resources import files
-
-    found = []
-    place = files("quanheng").joinpath(*folder.split("/"))
-    for item in sorted(place.iterdir(), key=lambda path: path.name):
-        if not item.name.endswith(ending):
-            continue
-        stem = item.name.removesuffix(ending)
-        beside = place.joinpath(stem + ".toml")
-        if beside.is_file():
-            told = tomllib.loads(beside.read_text("utf-8"))
-            licence = told.get("licence", {}).get("spdx", "")
-            known: dict[str, str] = {
-                key: str(told[key]) for key in ("purpose", "title", "version", "owner") if key in told
-            }
-            known |= {"licence": licence} if licence else {}
-            title = Text(stem.replace("_", " "), told.get("title", stem))
-        else:
-            known, title = dict[str, str](), _title_within(item.read_text("utf-8"), stem)
-        found.append((f"shipped:{folder}/{item.name}", title, tuple(known.items())))
-    return tuple(found)
-
-
-def _title_within(text: str, stem: str) -> Text:
-    """Return the title of a JSON file that has one in both languages, else its name."""
-    title = json.loads(text).get("title")
-    return Text(title["en"], title["zh"]) if isinstance(title, dict) else Text(stem, stem)
-
-
-def examples(verb: str, option: Option) -> list[tuple[str, Text]]:
-    """Return the files that come with Quanheng for a field: as `shipped:` text, with their titles."""
-    place = EXAMPLES.get(f"{verb}.{option.name}")
-    return [(value, title) for value, title, _ in _example_files(*place)] if place else []
-
-
-def filled_examples(verb: str) -> list[tuple[Text, dict[str, str]]]:
-    """Return, for each file that comes with Quanheng for the verb, its title and what fills the whole form."""
-    found = []
-    for key, place in EXAMPLES.items():
-        name, _, field_ = key.rpartition(".")
-        if name == verb:
-            fields = set(find_verb(verb).input.model_fields)
-            for value, title, known in _example_files(*place):
-                found.append((title, {field_: value, **{k: v for k, v in known if k in fields}}))
-    return found
 
 
 def parse(options: Sequence[Option], given: Given, uploads: Mapping[str, str]) -> Sent:

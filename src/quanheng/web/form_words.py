@@ -36,6 +36,7 @@ FIELDS: Mapping[str, Pair] = {
     "embedder": ("embedding model", "嵌入模型"),
     "encoding": ("encoding", "编码"),
     "endpoint": ("endpoint", "应答端点"),
+    "extract": ("of web pages", "网页取"),
     "everywhere": ("in the whole workspace", "整个工作区"),
     "file": ("file", "文件"),
     "flow": ("flow", "流程"),
@@ -85,8 +86,10 @@ FIELDS: Mapping[str, Pair] = {
     "subject": ("what was judged", "判定对象"),
     "system_prompt": ("system prompt", "系统提示词"),
     "text_field": ("field with the text", "正文字段"),
+    "text_fields": ("fields that make up the text", "组成正文的字段"),
     "tuned": ("tuned for instructions", "经过指令微调"),
     "url": ("address", "地址"),
+    "url_field": ("field with the address", "网址字段"),
     "verdicts": ("verdicts", "判定结论"),
     "waiver": ("why it is published all the same", "仍要发布的理由"),
     "witness.add.size": ("size of the checkpoint", "检查点条数"),
@@ -104,7 +107,8 @@ FIELDS: Mapping[str, Pair] = {
     "corpus.mix.group": ("groups of sources", "来源分组"),
     "corpus.publish.name": ("name of the data set", "数据集名称"),
     "corpus.takedown.digest": ("documents, by the digest of their text", "文档（按正文摘要）"),
-    "corpus.takedown.source": ("whole sources, by digest", "整个来源（按摘要）"),
+    "corpus.takedown.document": ("documents, by their id", "文档（按编号）"),
+    "corpus.takedown.source": ("whole sources", "整个来源"),
     "corpus.takedown.url": ("documents, by web address", "文档（按网址）"),
     "end": ("token that ends a document", "文档结束词元"),
     "format": ("format", "格式"),
@@ -150,9 +154,14 @@ CHOICES: Mapping[str, Mapping[str, Pair]] = {
         "plain": ("plain text", "纯文本"),
         "pku_tagged": ("words with tags (词/n)", "带词性标注（词/n）"),
     },
+    "extract": {
+        "fast": ("main text", "正文"),
+        "precise": ("main text, with more care", "正文（更细）"),
+        "all": ("all that is visible", "全部可见文字"),
+    },
     "ocr": {
         "never": ("not read", "不识别"),
-        "when_missing": ("read where there is no text layer", "没有文字层时识别"),
+        "when_missing": ("read where there is no usable text layer", "没有可用文字层时识别"),
         "always": ("always read", "全部识别"),
     },
     "deduplicate": {
@@ -184,25 +193,28 @@ CHOICES: Mapping[str, Mapping[str, Pair]] = {
         "megatron": ("Megatron: token ids in .bin and .idx", "Megatron（.bin 与 .idx 词元序列）"),
     },
     "keep": {
-        "final": ("what makes new files cheap", "新增文件时能省时的部分"),
-        "stages": ("also the rows after each segment", "另留每段之后的全部行"),
-        "all": ("also every verdict", "另留每条去重结论"),
+        "final": ("only what saves time when files are added", "只留新增文件时能省时的部分"),
+        "stages": (
+            "also the text after each stage, for changes of later steps",
+            "另留每段之后的文本，便于改后面的步骤",
+        ),
+        "all": ("all of it, every verdict on duplicates too", "全部保留，含每条去重结论"),
     },
     "kind": {"person": ("person", "人员"), "service": ("service", "服务")},
     "form": {"letter": ("letter", "函件"), "timestamp": ("time stamp", "时间戳")},
 }
 #: Fields whose choices need their help beside them.
-EXPLAINED = frozenset({"document"})
+EXPLAINED = frozenset({"document", "keep", "ocr"})
 #: Fields that need not be filled but decide what the result is worth, so that a form shows them at once.
 SHOWN: Mapping[str, tuple[str, ...]] = {
     "source.register": (
-        "document", "origin", "region", "licence", "licence_found", "licence_file", "collection", "collected_on",
+        "document", "origin", "region", "licence", "licence_found", "licence_file", "collection", "collected_on", "ocr",
     ),
     "benchmark.register": ("licence",),
     "lexicon.register": ("version", "bad_rows", "replaces"),
-    "corpus.build": ("recipe",),
+    "corpus.build": ("recipe", "lexicon"),
     "corpus.export": ("format", "validation"),
-    "corpus.takedown": ("digest", "url", "source", "match"),
+    "corpus.takedown": ("digest", "url", "document", "source", "match"),
     "tokenizer.train": ("vocabulary", "characters"),
     "sample.commit": ("n", "percent"),
     "endpoint.register": ("url", "title"),

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -22,11 +22,24 @@ ROUNDS = 6
 WIDE, NARROW = 12.0, 6.9
 #: Room between text and the border of its box.
 PAD = 8
+#: From one line of a box with items to the next.
+LINE = 16
+
+
+class Item(NamedTuple):
+    """One of several things in a box: its name, where it leads ("" for nowhere), and the whole text of it."""
+
+    label: str
+    href: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)
 class Node:
-    """One box: two lines of text, where it leads ("" for nowhere), and a tone ("here", "ok", "no", "wait", "na")."""
+    """One box: two lines of text, where it leads ("" for nowhere), and a tone ("here", "ok", "no", "wait", "na").
+
+    items: things below the first line, a line each; the box itself then leads nowhere. Only in a graph drawn down.
+    """
 
     id: str
     label: str
@@ -34,6 +47,7 @@ class Node:
     href: str = ""
     tone: str = ""
     title: str = ""  # the whole text, for a pointer that rests on it
+    items: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,7 +62,7 @@ class Shape:
 
 
 WIDE_SHAPE = Shape()
-SMALL_SHAPE = Shape("down", 98, 30, 20, 10)
+SMALL_SHAPE = Shape("down", 98, 28, 20, 10)
 Place = tuple[float, float]
 Pair = tuple[str, str]
 
@@ -66,10 +80,11 @@ def draw(
     pairs = acyclic(ids, links)
     if reduce:
         pairs = reduced(ids, pairs)
-    places, bends, size = _places(ids, pairs, shape)
+    heights = {node.id: shape.height + LINE * len(node.items) for node in nodes}
+    places, bends, size = _places(ids, pairs, shape, heights)
     lines = format_html_join("", '<path d="{}"/>', ((_line(bends[pair], shape),) for pair in pairs))
     heads = format_html_join("", '<path class="head" d="{}"/>', ((_head(bends[pair][-1], shape),) for pair in pairs))
-    boxes = format_html_join("", "{}", ((_box(node, places[node.id], shape),) for node in nodes))
+    boxes = format_html_join("", "{}", ((_box(node, places[node.id], shape, heights[node.id]),) for node in nodes))
     return format_html(
         '<svg class="graph" role="group" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">{}{}{}</svg>',
         label, *size, *size, lines, heads, boxes,
@@ -152,7 +167,7 @@ def _sorted(ids: Sequence[str], pairs: Sequence[Pair]) -> list[str]:
 
 
 def _places(
-    ids: Sequence[str], pairs: Sequence[Pair], shape: Shape
+    ids: Sequence[str], pairs: Sequence[Pair], shape: Shape, heights: Mapping[str, int]
 ) -> tuple[dict[str, Place], dict[Pair, list[Place]], tuple[int, int]]:
     """Return the corner of each box, the points of each link, and width and height of it all."""
     layer = layers(ids, pairs)
@@ -168,15 +183,18 @@ def _places(
     _untangle(rows, chains.values())
     centre, breadth = _centres(rows, set(ids), shape)
     down = shape.direction == "down"
-    thick = shape.height if down else shape.width
-    depth = len(rows) * (thick + shape.along) - shape.along
+    half = (shape.width if down else shape.height) / 2
     places: dict[str, Place] = {}
-    for level, row in enumerate(rows):
+    tall: dict[str, int] = {}  # a link goes straight through the whole of a layer
+    start = 0
+    for row in rows:
+        thick = max((heights[name] for name in row if name in heights), default=shape.height) if down else shape.width
         for name in row:
-            start = level * (thick + shape.along)
-            half = (shape.width if down else shape.height) / 2
             places[name] = (centre[name] - half, start) if down else (start, centre[name] - half)
-    bends = {pair: _points(chain, places, shape) for pair, chain in chains.items()}
+            tall[name] = heights.get(name, thick if down else shape.height)
+        start += thick + shape.along
+    depth = start - shape.along
+    bends = {pair: _points(chain, places, shape, tall) for pair, chain in chains.items()}
     size = (round(breadth), depth) if down else (depth, round(breadth))
     return {node: places[node] for node in ids}, bends, size
 
@@ -215,12 +233,13 @@ def _centres(rows: Sequence[Sequence[str]], boxes: set[str], shape: Shape) -> tu
     return centre, most
 
 
-def _points(chain: Sequence[str], places: Mapping[str, Place], shape: Shape) -> list[Place]:
+def _points(chain: Sequence[str], places: Mapping[str, Place], shape: Shape, tall: Mapping[str, int]) -> list[Place]:
     """Return the points that a link goes through, from the border of one box to that of the other."""
-    width, height = shape.width, shape.height
+    width = shape.width
     found: list[Place] = []
     for number, name in enumerate(chain):
         x, y = places[name]
+        height = tall[name]
         if shape.direction == "down":
             ends = [(x + width / 2, y), (x + width / 2, y + height)]
         else:
@@ -250,14 +269,16 @@ def _head(point: Place, shape: Shape) -> str:
     return f"M{x - 6:g} {y - 3.5:g}L{x - 6:g} {y + 3.5:g}L{x:g} {y:g}Z"
 
 
-def _box(node: Node, place: Place, shape: Shape) -> SafeString:
+def _box(node: Node, place: Place, shape: Shape, height: int) -> SafeString:
     x, y = place
     middle = x + shape.width / 2
     room = shape.width - 2 * PAD
     rect = format_html(
         '<rect class="box{}" x="{}" y="{}" width="{}" height="{}"/>',
-        f" {node.tone}" if node.tone else "", f"{x:g}", f"{y:g}", shape.width, shape.height,
+        f" {node.tone}" if node.tone else "", f"{x:g}", f"{y:g}", shape.width, height,
     )  # fmt: skip
+    if node.items:
+        return _items(node, rect, middle, y, room)
     first = y + shape.height / 2 + (-3 if node.note else 4)
     inner = format_html(
         '{}<text x="{}" y="{}" text-anchor="middle">{}</text>', rect, f"{middle:g}", f"{first:g}", cut(node.label, room)
@@ -271,6 +292,22 @@ def _box(node: Node, place: Place, shape: Shape) -> SafeString:
     if not node.href:
         return format_html("<g>{}{}</g>", title, inner)
     return format_html('<a href="{}">{}{}</a>', node.href, title, inner)
+
+
+def _items(node: Node, rect: SafeString, middle: float, y: float, room: float) -> SafeString:
+    """Return a box with a line for each of its items, which lead to their own places."""
+    lines = []
+    for number, item in enumerate(node.items):
+        line = format_html(
+            '{}<text class="soft" x="{}" y="{}" text-anchor="middle">{}</text>',
+            format_html("<title>{}</title>", item.title) if item.title else "",
+            f"{middle:g}", f"{y + 35 + LINE * number:g}", cut(item.label, room),
+        )  # fmt: skip
+        lines.append((format_html('<a href="{}">{}</a>', item.href, line) if item.href else line,))
+    return format_html(
+        '<g>{}<text x="{}" y="{}" text-anchor="middle">{}</text>{}</g>',
+        rect, f"{middle:g}", f"{y + 18:g}", cut(node.label, room), format_html_join("", "{}", lines),
+    )  # fmt: skip
 
 
 def cut(text: str, room: float) -> str:

@@ -1,9 +1,9 @@
-"""The answer of lineage.near as drawings: each artifact as a box, or, in the margin, each kind as one."""
+"""The answer of lineage.near as drawings: each artifact as a box, or, in the margin, those of a kind in one."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -11,11 +11,13 @@ from django.utils.safestring import SafeString
 from quanheng.core.preview import printable
 from quanheng.errors import Text
 from quanheng.kinds.kind_words import kind_word
-from quanheng.web.graph import SMALL_SHAPE, Node, draw
+from quanheng.web.graph import SMALL_SHAPE, Item, Node, draw
 from quanheng.web.templatetags.quanheng import SHOWN_HEX
 
 #: So many artifacts of one kind with the same links are drawn one by one; more become one box.
 MOST_ALIKE = 6
+#: So many artifacts of one kind are named in the margin.
+MOST_NAMED = 3
 
 
 def word_of(kind: str, language: str) -> str:
@@ -64,23 +66,40 @@ def _alike(near: Mapping[str, Any]) -> dict[str, list[str]]:
     return {digest: group for group in groups.values() if len(group) > MOST_ALIKE for digest in group}
 
 
-def by_kind(near: Mapping[str, Any], project: str, language: str) -> SafeString:
-    """Return the kinds around an artifact and how many of each: from text to verdict, small enough for the margin."""
-    kind_of = {node["digest"]: node["kind"].split("/")[0] for node in near["nodes"]}
-    counts = Counter(kind_of.values())
-    here = kind_of[near["digest"]]
-    nodes = []
-    for kind, count in counts.items():
-        one = next(digest for digest, other in kind_of.items() if other == kind)
-        href = f"/p/{project}/a/{one}" if count == 1 else f"/p/{project}/artifacts?kind={kind}"
-        at = kind == here and count == 1
-        nodes.append(
-            Node(
-                kind,
-                word_of(kind, language) + (f" {count:,}" if count > 1 else ""),
-                href="" if at else href,
-                tone="here" if kind == here else "",
-            )
+def small(near: Mapping[str, Any], project: str, language: str) -> SafeString:
+    """Return what is around an artifact, small enough for the margin: a box for each kind at each distance.
+
+    A box names its first MOST_NAMED artifacts, each leading to its page, and how many more there are. An artifact is
+    never drawn together with one that it was made from or that was made from it.
+    """
+    groups: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
+    for node in near["nodes"]:
+        groups[node["kind"].split("/")[0], node["depth"]].append(node)
+    cut_off = near["up"] + near["down"] > len(near["nodes"]) - 1
+    box_of = {node["digest"]: f"{kind} {depth}" for (kind, depth), group in groups.items() for node in group}
+    nodes = [
+        Node(
+            f"{kind} {depth}",
+            word_of(kind, language) + (f" {len(group):,}" if len(group) > 1 else ""),
+            tone="" if depth else "here",
+            items=tuple(_items(group, kind, near["digest"], project, language, cut_off=cut_off)),
         )
-    links = [(kind_of[edge["from"]], kind_of[edge["to"]]) for edge in near["edges"]]
+        for (kind, depth), group in groups.items()
+    ]
+    links = [(box_of[edge["from"]], box_of[edge["to"]]) for edge in near["edges"]]
     return draw(nodes, links, Text("From text to verdict", "从文本到结论").say(language), shape=SMALL_SHAPE)
+
+
+def _items(
+    group: Sequence[Mapping[str, Any]], kind: str, here: str, project: str, language: str, *, cut_off: bool
+) -> Iterator[Item]:
+    """Yield the first artifacts of a group by name, and how many more there are: at least, where some were cut off."""
+    gone = Text("withdrawn", "已撤回").say(language)
+    shown = group if len(group) <= MOST_NAMED + 1 else group[:MOST_NAMED]  # "+1" would take the room of the one left
+    for node in shown:
+        digest, name = node["digest"], names_of(node)
+        href = "" if digest == here else f"/p/{project}/a/{digest}"
+        label = f"{gone} {name}" if node["withdrawn"] else name
+        yield Item(label, href, f"{word_of(kind, language)} {label} {digest}")
+    if more := len(group) - len(shown):
+        yield Item(f"+{more:,}" + ("…" if cut_off else ""), f"/p/{project}/artifacts?kind={kind}")

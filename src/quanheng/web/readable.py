@@ -11,9 +11,11 @@ from typing import Any
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from quanheng.core.labels import LABELS
+from quanheng.core.labels import DATA_FIELDS, LABELS
 from quanheng.core.preview import printable
+from quanheng.kinds.code_words import code_word
 from quanheng.kinds.field_words import FIELD_WORDS, VALUE_WORDS, VALUED
+from quanheng.web.form_words import CHOICES, label_of
 from quanheng.web.templatetags.quanheng import short
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -31,19 +33,23 @@ def field_word(key: str, language: str) -> str:
 
 @dataclass
 class Reader:
-    """Writes values in one language; `links` gives the address of a digest that can be looked at."""
+    """Writes values in one language; `links` gives the address of a digest that can be looked at.
+
+    verb: whose parameters are written, called as its form calls them; "" for anything else.
+    """
 
     language: str
     links: Mapping[str, str] = field(default_factory=dict)
+    verb: str = ""
     left: int = MOST_VALUES
 
-    def html(self, value: Any, depth: int = 0) -> SafeString:
-        """Return a value as HTML, cut where there is too much of it; the cut is said."""
+    def html(self, value: Any, depth: int = 0, of: str = "") -> SafeString:
+        """Return a value as HTML, cut where there is too much of it; the cut is said. of: the field it stands in."""
         self.left -= 1
         if self.left < 0:
             return format_html('<span class="small">…</span>')
         if isinstance(value, Mapping) and value and not self._simple(value):
-            return self._pairs(value, depth) if depth < DEPTH else self._raw(value)
+            return self._pairs(value, depth, of) if depth < DEPTH else self._raw(value)
         if isinstance(value, list | tuple) and value:
             return self._list(value, depth) if depth < DEPTH else self._raw(value)
         return self.scalar(value)
@@ -69,7 +75,7 @@ class Reader:
         shown = printable(text[:CHARACTERS]) + ("…" if len(text) > CHARACTERS else "")
         return format_html('<span class="long">{}</span>' if "\n" in shown else "{}", shown)
 
-    def _pairs(self, value: Mapping[str, Any], depth: int) -> SafeString:
+    def _pairs(self, value: Mapping[str, Any], depth: int, of: str) -> SafeString:
         if {"en", "zh"} <= set(value):  # a sentence among other fields
             said = value["zh" if self.language == "zh" else "en"]
             value = {**{key: item for key, item in value.items() if key not in ("en", "zh")}, "text": said}
@@ -78,7 +84,7 @@ class Reader:
             if self.left <= 0:
                 rows.append(("…", self._more(len(value) - len(rows))))
                 break
-            rows.append((self.name(key), self._worded(key, item) or self.html(item, depth + 1)))
+            rows.append((self._key(of, str(key)), self._worded(key, item) or self.html(item, depth + 1, str(key))))
         return format_html('<dl class="facts">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
 
     def _list(self, items: Sequence[Any], depth: int) -> SafeString:
@@ -109,9 +115,25 @@ class Reader:
         return format_html_join("", '<td data-label="{}">{}</td>', pairs)
 
     def _worded(self, key: str, value: Any) -> str:
-        """Return the word for a fixed value of a field that has such values, "" for anything else."""
-        word = VALUE_WORDS.get(value) if key in VALUED and isinstance(value, str) else None
-        return self._say(word) if word else ""
+        """Return the word for a fixed value of a field that has such values, or for several; "" for anything else."""
+        if isinstance(value, list | tuple) and value:
+            words = [self._worded(key, item) for item in value]
+            return ("、" if self.language == "zh" else ", ").join(words) if all(words) else ""
+        if not isinstance(value, str):
+            return ""
+        if self.verb and (choice := CHOICES.get(key, {}).get(value)):
+            return self._say(choice)
+        if word := (VALUE_WORDS.get(value) if key in VALUED else None):
+            return self._say(word)
+        said = code_word(key, value)
+        return self._say((said.en, said.zh)) if said else ""
+
+    def _key(self, of: str, key: str) -> str:
+        """Return what a key is called: a code by its word, data as it is, a field by its name."""
+        said = code_word(of, key)
+        if said:
+            return self._say((said.en, said.zh))
+        return printable(key[:100]) if of in DATA_FIELDS else self.name(key)
 
     def _simple(self, value: Any) -> bool:
         """Return whether a value is written in one line."""
@@ -136,6 +158,8 @@ class Reader:
 
     def name(self, key: str) -> str:
         """Return what a field is called; one without a word by its own name."""
+        if self.verb:
+            return printable(label_of(self.verb, str(key)[:100]).say(self.language))
         return printable(field_word(str(key)[:100], self.language))
 
     def _raw(self, value: Any) -> SafeString:

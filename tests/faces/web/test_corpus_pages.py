@@ -138,6 +138,35 @@ def test_the_review_list_leads_to_a_takedown(demo: Any) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("language", "risk", "way"),
+    [("zh", "宣扬暴力、淫秽色情 A.1.f", "插入符号"), ("en", "pornography A.1.f", "symbols inserted")],
+)
+def test_the_term_that_was_found_stands_beside_the_document(demo: Any, language: str, risk: str, way: str) -> None:
+    for query in ("?tab=review", "?tab=samples&reason=hit"):
+        tree = page(browser(demo, language), at(demo, "corpus:demo", query))
+        hidden = next(item for item in tree.find("article") if "色*情*服*务" in said(item))
+        [head] = hidden.find("p", class_="head")
+        [term] = head.find("b")
+        assert term.text == "色情服务" and risk in said(head) and way in said(head)
+        [place] = [found.attributes["data-text"] for found in term.find("span") if "data-text" in found.attributes]
+        assert "terms.jsonl/" in place and demo.artifact.find(artifact="lexicon:example")["digest"] in place
+    row = next(row for row in demo.corpus.review(corpus="demo", limit=200)["rows"] if "色*情*服*务" in row["text"])
+    whole = page(browser(demo, language), at(demo, "corpus:demo", f"?tab=samples&document={row['index']}"))
+    assert risk in said(whole) and "色情服务" in [found.text for found in whole.find("b")]
+
+
+def test_where_the_library_may_not_be_read_the_page_says_so(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from quanheng.data import page_decisions
+
+    monkeypatch.setattr(page_decisions, "terms_of", lambda *_: None)
+    for language, words in (("zh", "未列出命中的是哪些词"), ("en", "Which terms were found is not told")):
+        tree = page(browser(demo, language), at(demo, "corpus:demo", "?tab=review"))
+        items = tree.find("article", class_="pick")
+        assert words in said(tree) and items and not any(item.find("b") for item in items)
+        assert all("A.1.f" in said(item) for item in items)  # the risks stay
+
+
 def test_review_by_page_and_by_risk(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from quanheng.data.pages import finds
 

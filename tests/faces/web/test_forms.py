@@ -16,8 +16,10 @@ from evidence import register
 from quanheng.core import worker
 from quanheng.core.describe import commands
 from quanheng.core.verb import VERBS, load
+from quanheng.errors import Text
 from quanheng.web import form_fields, form_words
 from quanheng.web.form_fields import Given
+from quanheng.web.form_help import HEADINGS
 
 #: The header that a browser set to English sends.
 ENGLISH = {"HTTP_ACCEPT_LANGUAGE": "en"}
@@ -52,7 +54,9 @@ def test_every_verb_has_a_form_in_both_languages(client: Any, name: str) -> None
     place = f"/p/main/do/{name.replace('.', '/')}"
     zh, en = client.get(place), client.get(place, **ENGLISH)
     assert zh.status_code == en.status_code == 200
-    assert form_words.short_help(name).zh in text(zh) and form_words.short_help(name).en in text(en)
+    heading = HEADINGS.get(name)
+    said = Text(*heading.title) if heading else form_words.short_help(name)
+    assert said.zh in text(zh) and said.en in text(en)
     for option in form_fields.options_of(commands()[name]):
         label = form_words.label_of(name, option.name)
         assert label.zh in text(zh) and label.en in text(en), option.name
@@ -80,7 +84,7 @@ def test_required_fields_stand_first(client: Any) -> None:
 def test_the_list_of_verbs_has_those_first_that_one_may_use(client_of: Callable[..., Any]) -> None:
     page = text(client_of("reviewer").get("/p/main/do"))
     assert "录入人工复核结论" in page and "需要 build 权限" in page
-    assert page.index("录入人工复核结论") < page.index("登记数据来源")
+    assert page.index("录入人工复核结论") < page.index("登记来源")
     assert page.index('href="/p/main/do/verdicts/enter"') < page.index("不可执行")
 
 
@@ -250,7 +254,7 @@ def test_what_is_wrong_comes_back_beside_its_field_with_all_that_was_typed(clien
     assert answer.status_code == 422 and 'role="alert"' in page
     assert '<a href="#f-title">标题</a>：缺少这一项' in page and "source.register" not in page.split("<form")[0]
     wrong = re.findall(r'<span class="wrong" role="alert">([^<]+)</span>', page)
-    assert wrong == ["缺少这一项", unescape(wrong[1])] and "格式不对" in wrong[1]
+    assert wrong == ["缺少这一项", unescape(wrong[1])] and wrong[1] == "应为日期，如 2026-12-31"
     assert "来自&lt;b&gt;某处&lt;/b&gt;" in page and "昨天" in page
     assert re.search(r"<details open><summary>更多选项", page) is None  # nothing hidden is wrong
     staged = re.search(r'name="_staged.path" value="(upload:[0-9a-f]{32})"', page)
@@ -444,3 +448,70 @@ def test_parts_of_a_form_have_their_own_names() -> None:
         "upload:x",
         ["title", "_staged.path"],
     )
+
+
+# ---------------------------------------------------------------- forms of the data wing
+
+
+@pytest.fixture
+def sources(workspace: Any, tmp_path: Path) -> list[str]:
+    """Return two sources, the first with a hostile title."""
+    made = []
+    for number, title in enumerate((HOSTILE, "第二个来源")):
+        (tmp_path / f"{number}.txt").write_text(LINES + f"\n第{number}份。", "utf-8")
+        found = workspace.source.register(path=str(tmp_path / f"{number}.txt"), title=title, as_name=f"s{number}")
+        made.append(str(found.digest))
+    return made
+
+
+def test_a_build_asks_for_sources_recipe_and_library_and_no_more(client: Any, sources: list[str]) -> None:
+    page = text(client.get("/p/main/do/corpus/build"))
+    at_once, options = page.split("<details><summary>更多选项", 1)
+    names = [
+        name for name in re.findall(r'name="([a-z][a-z_]*)"', at_once.split('<form method="post" class="form"')[1])
+    ]
+    assert list(dict.fromkeys(name for name in names if name != "csrfmiddlewaretoken")) == ["sources", "recipe"]
+    assert "关键词库" in at_once and 'name="_other.lexicon"' in at_once  # there is none to choose yet
+    assert 'name="keep"' in options and 'name="_other.guard"' in options
+    assert "<h1>构建训练数据</h1>" in page and "中文网页文本 · web-zh" in page and "第二个来源 · s1 · " in page
+    assert is_escaped(client.get("/p/main/do/corpus/build").content.decode())
+    english = text(client.get("/p/main/do/corpus/build", **ENGLISH))
+    assert "<h1>Build training data</h1>" in english and "Chinese web text · web-zh" in english
+
+
+def test_a_recipe_is_chosen_from_those_that_ship(client: Any, workspace: Any, sources: list[str]) -> None:
+    page = text(client.get("/p/main/do/corpus/build?recipe=law-zh"))
+    shipped = {row["name"] for row in workspace.recipe.list()["recipes"]}
+    [select] = re.findall(r'<select id="f-recipe".*?</select>', page, re.S)
+    assert set(re.findall(r'value="([a-z-]+)"', select)) == shipped
+    assert re.findall(r'value="([a-z-]+)" selected', select) == ["law-zh"]
+    strange = text(client.get("/p/main/do/corpus/build?recipe=another"))
+    assert '<option value="another" selected>' in strange
+    sent = client.post("/p/main/do/corpus/build", {"sources": sources, "recipe": "dialogue-zh", "keep": "final"})
+    assert job_of(workspace, sent)["verb"] == "corpus.build"
+
+
+def test_what_the_address_says_of_an_option_is_not_hidden(client: Any) -> None:
+    assert "<details open><summary>更多选项" in text(client.get("/p/main/do/corpus/build?keep=stages"))
+    assert "<details><summary>更多选项" in text(client.get("/p/main/do/corpus/build"))
+
+
+def test_a_licence_that_spdx_does_not_know_comes_back_with_near_ones(client: Any) -> None:
+    page = text(client.get("/p/main/do/source/register"))
+    [field] = re.findall(r'<input id="f-licence".*?</datalist>', page, re.S)
+    assert 'value=""' in field and '<option value="CC-BY-4.0">' in field and "NOASSERTION" not in page
+    sent = {"title": "来源", "licence": "CC BY 4.0"}
+    told = client.post("/p/main/do/source/register", {**sent, "_file.path": upload()})
+    assert told.status_code == 422 and "CC-BY-4.0、CC-BY-3.0" in text(told) and 'value="CC BY 4.0"' in text(told)
+
+
+@pytest.mark.parametrize("name", sorted(HEADINGS))
+def test_no_form_of_the_data_wing_names_parameters_as_they_are_typed(client: Any, name: str) -> None:
+    for language in ({}, ENGLISH):
+        page = text(client.get(f"/p/main/do/{name.replace('.', '/')}", **language))
+        form = page.split('<form method="post" class="form"')[1].split("</form>")[0]
+        shown = re.sub(r"<[^>]*>", " ", form)
+        assert not re.findall(
+            r"\b[a-z]+_[a-z_]+\b", shown.replace("educational_value", "").replace("deduplicate_semantic", "")
+        ), name
+        assert "--" not in shown

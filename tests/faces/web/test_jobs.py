@@ -74,7 +74,7 @@ def test_the_list_is_newest_first_and_filters_by_state(client: Any, done: str, f
     only = text(client.get("/p/main/jobs?state=failed"))
     assert failed[:8] in only and done[:8] not in only and '<option value="failed" selected>' in only
     english = text(client.get("/p/main/jobs", **ENGLISH))
-    assert "Keep plain files as evidence" in english and "queued" in english
+    assert "Register plain files as evidence" in english and "queued" in english
 
 
 def test_steps_of_flows_are_shown_when_asked_for(client: Any, workspace: Any, folder: Path, tmp_path: Path) -> None:

@@ -57,9 +57,34 @@ def test_a_clear_licence(demo: Any, tmp_path: Any) -> None:
         as_name="clear",
     )
     tree = page(browser(demo), at(demo, "source:clear"))
-    assert said(tree.find(class_="word")[0]) == "许可明确" and "LicenseRef-letter" in said(tree)
+    [bar] = tree.find("div", class_="verdict")
+    assert (
+        said(bar.find(class_="word")[0]) == "许可明确"
+        and "LicenseRef-letter" in said(bar)
+        and "授权书一份" in said(bar)
+    )
     assert "2026-01-02" in said(tree) and "人工录入" in said(tree) and "licence/found" in said(tree)
     assert "未查到" in said(page(browser(demo), at(demo, "source:one")))
+
+
+@pytest.mark.parametrize(
+    ("language", "where"), [("zh", "登记时选择识别文字"), ("en", "register the files with recognition")]
+)
+def test_how_files_are_read(demo: Any, tmp_path: Any, language: str, where: str) -> None:
+    tree = page(browser(demo, language), at(demo, "source:one"))
+    assert {"zh": "不识别", "en": "not recognised"}[language] in said(tree) and where in said(tree)
+    (tmp_path / "a.jsonl").write_text('{"t": "题目", "b": "一句话。", "u": "http://127.0.0.1/a"}\n', "utf-8")
+    asked = {"text_fields": ["t", "b"], "url_field": "u", "extract": "precise", "ocr": "always"}
+    demo.source.register(path=str(tmp_path / "a.jsonl"), title="读法", as_name="ways", **asked)
+    tree = page(browser(demo, language), at(demo, "source:ways"))
+    facts = {
+        dt.text: said(dd)
+        for dl in tree.find("dl", class_="facts")
+        for dt, dd in zip(dl.find("dt"), dl.find("dd"), strict=True)
+    }
+    assert "t + b" in facts.values() and "u" in facts.values() and where not in said(tree)
+    assert {"zh": "正文（更细，较慢）", "en": "main text, with more care"}[language] in facts.values()
+    assert {"zh": "全部识别", "en": "recognised on every page"}[language] in facts.values()
 
 
 def test_files(demo: Any) -> None:

@@ -78,3 +78,39 @@ def test_deep_and_large_data_is_cut() -> None:
     assert MOST_VALUES - 2 <= wide.count("<dd>") <= MOST_VALUES + 1 and "另有 47,0" in wide
     rows = Reader("zh").html([{"n": number} for number in range(5_000)])
     assert rows.count("<tr>") == 101 and "4,900" in rows
+
+
+def test_codes_have_their_words_and_data_stands_as_it_is() -> None:
+    config = {
+        "reason": "near_duplicate",
+        "dropped": {"near_duplicate": 3, "my_own_reason": 1},
+        "personal_data": {"resident_id": 2},
+        "per_risk": {"A.1.f": 1},
+        "evasion": ["inserted", "pinyin"],
+        "columns": {"text": "string", "title": "string"},
+        "title": "near_duplicate",
+    }
+    zh, en = Reader("zh").html(config), Reader("en").html(config)
+    for word in (
+        "近似重复",
+        "my_own_reason",
+        "身份证号",
+        "宣扬暴力、淫秽色情",
+        "插入符号、拼音",
+        "<dt>text</dt>",
+        "<dt>title</dt>",
+    ):
+        assert word in zh, word
+    assert zh.count("near_duplicate") == 1  # a title is somebody's own text
+    for word in ("near duplicate", "resident identity number", "symbols inserted, pinyin", "<dt>text</dt>"):
+        assert word in en, word
+
+
+def test_parameters_are_called_as_their_form_calls_them() -> None:
+    params = {"origin_name": "某社", "ocr": "never", "region": "domestic", "collection_note": ""}
+    zh, en = Reader("zh", verb="source.register").html(params), Reader("en", verb="source.register").html(params)
+    for word in ("来源名称", "图像文字识别", "不识别", "境内", "采集备注"):
+        assert word in zh, word
+    for word in ("Name of the origin", "Text in pictures", "not read", "in mainland China"):
+        assert word in en, word
+    assert "_" not in zh + en

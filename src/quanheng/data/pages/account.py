@@ -13,9 +13,9 @@ from quanheng.core.call import ask
 from quanheng.core.pages import Tone, View
 from quanheng.core.shown import Word
 from quanheng.data.corpus.account import Part, Unit, by_language, by_licence, by_region, units
+from quanheng.kinds.code_words import code_word
 from quanheng.kinds.corpora import Corpus, CorpusV3, SourceShare, SourceShareV3
 from quanheng.kinds.drop_reasons import REASONS, reason_name
-from quanheng.text.personal_data import LABELS
 
 UNIT_NAMES: dict[Unit, tuple[str, str]] = {
     "documents": ("Documents", "条数"),
@@ -112,9 +112,7 @@ def reasons_of(model: CorpusV3, field: str) -> list[str]:
 
 def name_of(view: View, reason: str) -> str:
     """Return what a reason, or what was replaced, is called."""
-    if reason in LABELS:
-        return LABELS[reason] if view.language == "zh" else reason.replace("_", " ")
-    said = reason_name(reason)
+    said = code_word("reason", reason) or reason_name(reason)
     return view.say(said.en, said.zh)
 
 

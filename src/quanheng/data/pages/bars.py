@@ -15,18 +15,13 @@ from quanheng.core.shown import Shown, Word
 from quanheng.data.pages import account, corpus, finds, lengths, tryout
 from quanheng.data.pages.corpus import REGIONS
 from quanheng.errors import Text
+from quanheng.kinds.code_words import code_word
 from quanheng.kinds.corpora import Corpus
 from quanheng.kinds.kind_words import said_zh
 from quanheng.kinds.sources import Source
 
 #: Files of a source that are listed; a source of one layer per file may have thousands.
 FILES = 200
-ORIGINS = {
-    "open": ("open source", "开源"),
-    "self_collected": ("self-collected", "自采"),
-    "commercial": ("commercial", "商业"),
-    "user_input": ("user input", "使用者输入"),
-}
 
 
 def _corpus(view: View) -> Corpus:
@@ -172,7 +167,9 @@ def source_bar(view: View) -> Bar:
     model, digest = _source(view), view.artifact.digest
     known = model.licence.clear
     word = view.say("Licence clear", "许可明确") if known else view.say("Licence unclear", "许可不明")
-    said = [_found(view, model)] if model.licence.found else []
+    said = [_found(view, model)] if not known or said_zh(model.licence.found) == model.licence.found else []
+    if known:
+        said.insert(0, shown.quote(model.licence.spdx, "/licence/spdx", digest))
     return Bar(
         word,
         "ok" if known else "no",
@@ -206,13 +203,14 @@ def source_facts(view: View) -> Mapping[str, Any]:
     method = said_zh(collection.method) if view.language == "zh" else collection.method
     return {
         "from": view.artifact.digest,
+        "recognise": "" if reading.ocr != "never" else f"/p/{view.project}/do/source/register?ocr=when_missing",
         "clear": Word(view.say("clear", "明确"), "ok")
         if model.licence.clear
         else Word(view.say("unclear", "不明"), "no"),
         "spdx": model.licence.spdx if model.licence.spdx != "NOASSERTION" else "",
         "found": _found(view, model),
         "evidence": model.licence.evidence or "",
-        "origin": " · ".join((view.say(*ORIGINS[origin.type]), view.say(*REGIONS[origin.region]))),
+        "origin": " · ".join((_code(view, "origin", origin.type), view.say(*REGIONS[origin.region]))),
         "origin_name": said(origin.name, "/origin/name"),
         "url": said(origin.url, "/origin/url"),
         "version": said(origin.version, "/origin/version"),
@@ -221,20 +219,22 @@ def source_facts(view: View) -> Mapping[str, Any]:
         "collected_on": said(collection.collected_on, "/collection/collected_on"),
         "note": said(collection.note, "/collection/note"),
         "language": model.language,
-        "document": view.say(*DOCUMENTS[reading.document]),
-        "markup": view.say("plain", "纯文本")
-        if reading.markup == "plain"
-        else view.say("words as 词/n", "词/词性 标注"),
-        "text_field": said(reading.text_field, "/reading/text_field"),
+        "document": _code(view, "document", reading.document),
+        "markup": _code(view, "markup", reading.markup),
+        "text_field": [said(reading.text_field, "/reading/text_field")]
+        if not reading.text_fields
+        else [quote(name, f"/reading/text_fields/{place}") for place, name in enumerate(reading.text_fields)],
+        "url_field": said(reading.url_field, "/reading/url_field"),
+        "extract": _code(view, "extract", reading.extract),
+        "ocr": _code(view, "ocr", reading.ocr),
         "encoding": reading.encoding or view.say("told per file", "逐个文件识别"),
     }
 
 
-DOCUMENTS = {
-    "line": ("each line", "每行一篇"),
-    "file": ("each file", "每个文件一篇"),
-    "paragraph": ("each paragraph", "每段一篇"),
-}
+def _code(view: View, field: str, code: str) -> str:
+    """Return what a code is called."""
+    said = code_word(field, code)
+    return view.say(said.en, said.zh) if said else code
 
 
 def _files_count(view: View) -> str:
@@ -294,10 +294,9 @@ def source_try(view: View) -> Mapping[str, Any]:
 
 def _as_read(view: View, file: str, row: Mapping[str, Any]) -> dict[str, Any]:
     place = shown.where("read", file=file, row=row["row"])
-    broken = corpus.BROKEN.get(row["reason"], (row["reason"], row["reason"]))
     return {
         "row": shown.quote(row["row"], place + "#row"),
-        "problem": view.say(*broken) if row["broken"] else "",
+        "problem": corpus.broken_name(view, row["reason"]) if row["broken"] else "",
         "characters": shown.count(row["characters"], place + "#characters") if not row["broken"] else "",
         "text": shown.passage(
             row["text"], place + "#text", spans=[(start, end, "soft") for start, end in row["masked"]]

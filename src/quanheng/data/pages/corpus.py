@@ -15,12 +15,11 @@ from quanheng.core.shown import Shown, Word
 from quanheng.data.corpus.account import Unit
 from quanheng.data.pages.account import FIELDS, name_of, reasons_of, share_place, switch, unit_of
 from quanheng.data.pages.recipe import funnel_places, operator_name, recipe_of
-from quanheng.kinds.base import Say
+from quanheng.kinds.code_words import BROKEN, EVASIONS, LOOKS, PERSONAL_DATA, SCRIPTS
 from quanheng.kinds.corpora import Corpus, CorpusV2, CorpusV3, FunnelStep, SourceShare
 from quanheng.kinds.drop_reasons import REASONS, reason_name
 from quanheng.kinds.recipes import Recipe, RecipeV1
 from quanheng.kinds.risks import RISKS
-from quanheng.text.personal_data import LABELS
 
 #: A data card is never longer.
 CARD_BYTES = 1024 * 1024
@@ -42,59 +41,6 @@ STEPS = {
 }
 #: Steps over all documents that only edit.
 EDITORS = ("deduplicate_lines", "deduplicate_substring")
-#: What can be looked at beside documents that were dropped for a reason.
-LOOKS = {
-    "masked": Say(en="personal data masked", zh="遮盖了个人信息"),
-    "hit": Say(en="terms found or listed for review", zh="命中关键词或待复核"),
-    "broken": Say(en="unreadable rows", zh="读不出的行"),
-}
-#: Why a row could not be read.
-BROKEN = {
-    "undecodable": ("cannot be decoded", "无法解码"),
-    "too_large": ("too large", "过大"),
-    "not_json": ("no JSON", "不是有效的 JSON"),
-    "not_an_object": ("no JSON object", "不是 JSON 对象"),
-    "no_text_field": ("no text field", "没有正文字段"),
-    "text_is_not_text": ("the text is no text", "正文不是文本"),
-    "not_csv": ("no CSV", "不是有效的 CSV"),
-    "not_html": ("no page", "不是网页"),
-    "no_main_text": ("page without main text", "网页没有正文"),
-    "unknown_encoding": ("unknown encoding", "无法识别的编码"),
-    "mojibake": ("garbled beyond repair", "乱码，无法还原"),
-    "truncated": ("file cut off", "文件不完整"),
-    "damaged": ("compressed data damaged", "压缩数据损坏"),
-    "decompression_bomb": ("inflates without bound", "解压后过大"),
-    "not_warc": ("no WARC record", "不是 WARC 记录"),
-    "bad_http": ("no HTTP response", "不是 HTTP 响应"),
-    "unknown_coding": ("unknown HTTP coding", "无法识别的 HTTP 编码"),
-    "not_a_zip": ("no ZIP file", "不是 ZIP 文件"),
-    "not_xlsx": ("no XLSX file", "不是 XLSX 文件"),
-    "damaged_xlsx": ("damaged XLSX", "XLSX 已损坏"),
-    "not_docx": ("no DOCX file", "不是 DOCX 文件"),
-    "damaged_docx": ("damaged DOCX", "DOCX 已损坏"),
-    "not_pdf": ("no PDF file", "不是 PDF 文件"),
-    "damaged_pdf": ("damaged PDF", "PDF 已损坏"),
-    "encrypted": ("encrypted", "已加密"),
-    "no_text_layer": ("pages are pictures", "只有图像，没有文字层"),
-    "no_text": ("no text", "没有文字"),
-    "low_confidence": ("text recognised with too little certainty", "文字识别置信度过低"),
-    "damaged_page": ("damaged page", "页面已损坏"),
-    "too_many_pages": ("too many pages to recognise", "需识别的页数过多"),
-    "not_a_picture": ("no picture", "不是图像文件"),
-    "damaged_picture": ("damaged picture", "图像已损坏"),
-    "xml_with_entities": ("XML with entities", "XML 含实体声明"),
-    "not_a_pack": ("no pack", "不是打包文件"),
-    "damaged_pack": ("damaged pack", "打包文件损坏"),
-    "not_parquet": ("no Parquet", "不是 Parquet"),
-    "damaged_parquet": ("damaged Parquet", "Parquet 已损坏"),
-}
-SCRIPTS = {
-    "zh-Hans": ("simplified", "简体"),
-    "zh-Hant": ("traditional", "繁体"),
-    "mixed": ("both forms", "简繁混用"),
-    "zh": ("same in both forms", "简繁同形"),
-    "other": ("other", "其他"),
-}
 
 
 def number_of(text: str) -> int:
@@ -234,7 +180,7 @@ def composition(view: View, model: Corpus) -> dict[str, Any]:
         "sources": [_share(view, share, place, model, reasons) for place, share in enumerate(model.per_source)],
         "scripts": [
             {
-                "name": view.say(*SCRIPTS.get(name, (name, name))),
+                "name": _script(view, name),
                 "k": shown.count(k, f"/language/{name}"),
                 "share": shown.share(k, n, f"/language/{name}", whole),
                 "width": _px(k, n),
@@ -246,7 +192,7 @@ def composition(view: View, model: Corpus) -> dict[str, Any]:
         ],
         "personal": [
             {
-                "name": LABELS[name] if view.language == "zh" else name.replace("_", " "),
+                "name": view.say(PERSONAL_DATA[name].en, PERSONAL_DATA[name].zh),
                 "k": shown.count(k, f"/personal_data/{name}"),
             }
             for name, k in sorted(model.personal_data.items(), key=lambda item: -item[1])
@@ -423,10 +369,43 @@ def _row(
         "text": shown.passage(text, _place(row, decision), spans=spans, width=0 if whole else shown.PASSAGE),
         "cut": index is not None and len(text) > shown.PASSAGE and not whole,
         "href": "?" + urlencode({"tab": "samples", "document": index}) if index is not None else "",
-        "problem": view.say(*BROKEN.get(row["reason"], (row["reason"], row["reason"]))) if "file" in row else "",
+        "problem": broken_name(view, row["reason"]) if "file" in row else "",
         "risks": [{"id": risk, "name": risk_name(risk, view.language)} for risk in row["risks"] if risk in RISKS],
-        "flags": [view.say(*SCRIPTS[flag]) for flag in row["flags"] if flag in SCRIPTS],
+        "flags": [_script(view, flag) for flag in row["flags"] if flag in SCRIPTS],
+        "terms": terms_found(view, model, row["hit_terms"]),
     }
+
+
+def _script(view: View, name: str) -> str:
+    said = SCRIPTS.get(name)
+    return view.say(said.en, said.zh) if said else name
+
+
+def broken_name(view: View, reason: str) -> str:
+    """Return why a row could not be read."""
+    said = BROKEN.get(reason)
+    return view.say(said.en, said.zh) if said else reason
+
+
+def evasion_name(view: View, name: str) -> str:
+    """Return what a disguise of terms is called."""
+    said = EVASIONS.get(name)
+    return view.say(said.en, said.zh) if said else name
+
+
+def terms_found(view: View, model: Corpus, found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return each term that was found with its risk, and how it is hidden where that differs."""
+    made = []
+    for one in found:
+        made.append(
+            {
+                "term": shown.quote(one["term"], f"terms.jsonl/{one['place']}#term", model.filtered.lexicon or ""),
+                "id": one["risk"],
+                "risk": risk_name(one["risk"], view.language),
+                "way": evasion_name(view, one["hidden"]),
+            }
+        )
+    return made
 
 
 def _place(row: Mapping[str, Any], decision: str = "") -> str:

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 
 from quanheng.core import shown
 from quanheng.core.pages import Action, Bar, View, bar, tab, title
-from quanheng.data.page_queries import input_of, source_titles
+from quanheng.data.page_item_queries import input_of, source_titles
 from quanheng.data.pages.corpus import number_of
 from quanheng.errors import Text
 from quanheng.kinds.base import Rate

@@ -10,51 +10,22 @@ from quanheng.core import permission, shown
 from quanheng.core.call import ask
 from quanheng.core.pages import View
 from quanheng.data.page_decisions import DUPLICATES
-from quanheng.data.pages.corpus import number_of, risk_name, title_of
+from quanheng.data.pages.corpus import number_of, risk_name, terms_found, title_of
+from quanheng.kinds.code_words import PERSONAL_DATA
 from quanheng.kinds.corpora import Corpus, CorpusV2
 from quanheng.kinds.drop_reasons import reason_name
 from quanheng.kinds.risks import RISKS
-from quanheng.text.personal_data import LABELS
 
 #: So many pairs, masked documents and documents for review stand on one page.
 PAIRS, MASKED, LISTED = 10, 12, 20
 #: Characters around the first hit of a document for review, and of each side of a pair.
 WIDTH = 320
-#: How a term hid.
-EVASIONS = {
-    "traditional": ("traditional characters", "繁体"),
-    "lookalike": ("look-alikes", "形近字"),
-    "inserted": ("symbols inserted", "插入符号"),
-    "split": ("characters split", "拆字"),
-    "reversed": ("reversed", "倒写"),
-    "pinyin": ("pinyin", "拼音"),
-    "homophone": ("homophones", "同音字"),
-}
-#: Types of personal data in English; in Chinese as masking writes them.
-TYPES = {
-    "resident_id": "resident identity number",
-    "permit": "residence permit",
-    "mobile": "mobile number",
-    "landline": "landline number",
-    "bank_card": "bank card",
-    "credit_code": "unified social credit code",
-    "email": "e-mail address",
-    "ipv4": "IPv4 address",
-    "ipv6": "IPv6 address",
-    "passport": "passport",
-    "travel_permit": "travel permit",
-    "plate": "number plate",
-    "qq": "QQ number",
-    "wechat": "WeChat id",
-    "url_credentials": "password in an address",
-    "address": "street address",
-    "name": "name",
-}
 
 
 def type_name(view: View, type: str) -> str:
     """Return what a type of personal data is called."""
-    return LABELS.get(type, type) if view.language == "zh" else TYPES.get(type, type.replace("_", " "))  # type: ignore[call-overload]
+    said = PERSONAL_DATA.get(type)
+    return view.say(said.en, said.zh) if said else type.replace("_", " ")
 
 
 def _source_of(view: View, model: Corpus) -> str:
@@ -244,6 +215,8 @@ def review(view: View, model: Corpus) -> dict[str, Any]:
             view, base, "risk", [(id_, risk_name(id_, view.language)) for id_ in sorted(model.filtered.per_risk)]
         ),
         "listed": bool(listed),
+        "told": found.get("terms_told", True) or not any(row["hits"] for row in found["rows"]),
+        "lexicon": model.filtered.lexicon or "",
         "rows": [_listed(view, model, row) for row in found["rows"]],
         "corpus": digest,
         "may": permission.decide(view.session, "build", "corpus.takedown").allowed,
@@ -271,7 +244,6 @@ def _ways(view: View, base: Mapping[str, str], field: str, names: Sequence[tuple
 
 
 def _listed(view: View, model: Corpus, row: Mapping[str, Any]) -> dict[str, Any]:
-    hidden = dict.fromkeys(way for *_, way in row["hits"] if way)
     text = shown.passage(
         row["text"],
         shown.where("data/*", id=row["id"]) + "#text",
@@ -286,7 +258,7 @@ def _listed(view: View, model: Corpus, row: Mapping[str, Any]) -> dict[str, Any]
         "href": "?" + urlencode({"tab": "samples", "document": row["index"]}),
         "risks": [{"id": id_, "name": risk_name(id_, view.language)} for id_ in sorted(row["risks"]) if id_ in RISKS],
         "reasons": [_reason(view, name) for name in row["reasons"]],
-        "hidden": [view.say(*EVASIONS[way]) if way in EVASIONS else way for way in hidden],
+        "terms": terms_found(view, model, row["hit_terms"]),
     }
 
 

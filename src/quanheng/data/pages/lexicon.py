@@ -13,9 +13,9 @@ from quanheng.core import clock, shown
 from quanheng.core.call import ask
 from quanheng.core.pages import Action, Bar, Tone, View, bar, tab, title
 from quanheng.core.shown import Word
-from quanheng.data.pages.corpus import number_of, risk_name
-from quanheng.data.pages.finds import EVASIONS
+from quanheng.data.pages.corpus import evasion_name, number_of, risk_name
 from quanheng.errors import QuanhengError, Text
+from quanheng.kinds.code_words import MODES, TERM_STATES
 from quanheng.kinds.lexicons import Lexicon, LexiconV2, LexiconV3
 
 PAGE = 50
@@ -23,18 +23,19 @@ PAGE = 50
 WITHIN = 30
 #: Owners among which one may choose; more are found by text.
 OWNERS = 50
-MODES = {
-    "review": ("listed for review", "列入复核"),
-    "count": ("counted only", "仅计数"),
-    "combine": ("counted beside another word", "与组合词同现时才算命中"),
-}
 #: The same, short, to choose from.
 FORMS = {"review": ("for review", "仅复核"), "count": ("counted only", "仅计数"), "combine": ("combined", "组合词")}
-STATES: Mapping[str, tuple[str, str, Tone]] = {
-    "in_force": ("in force", "有效", "na"),
-    "expiring": ("runs out soon", "即将到期", "wait"),
-    "expired": ("expired", "已过期", "no"),
-}
+TONES: Mapping[str, Tone] = {"in_force": "na", "expiring": "wait", "expired": "no"}
+
+
+def _mode(view: View, mode: str) -> str:
+    """Return what a hit of a term does, in words."""
+    return view.say(MODES[mode].en, MODES[mode].zh)
+
+
+def _state(view: View, state: str) -> Word:
+    """Return how a term stands, as a word with its mark."""
+    return Word(view.say(TERM_STATES[state].en, TERM_STATES[state].zh), TONES[state])
 
 
 def lexicon_model(view: View) -> Lexicon:
@@ -157,12 +158,12 @@ def lexicon_terms(view: View) -> Mapping[str, Any]:
         "some": bool(given),
         "states": [
             {
-                "word": Word(view.say(en, zh), tone),
+                "word": _state(view, name),
                 "n": shown.count(found["states"][name], _place({"state": name}, model, days)),
                 "href": "?" + urlencode({"tab": "terms", "state": name}),
                 "on": asked["state"] == name,
             }
-            for name, (en, zh, tone) in STATES.items()
+            for name in TERM_STATES
         ],
         "total": shown.count(model.terms, "/terms"),
         "risks": [
@@ -188,9 +189,9 @@ def _asked(view: View, model: Lexicon) -> dict[str, str]:
     return {
         "text": view.query.get("text", "").strip()[:100],
         "risk": risk if risk in model.per_risk else "",
-        "mode": mode if mode in MODES else "",
+        "mode": mode if mode in FORMS else "",
         "owner": view.query.get("owner", "")[:500],
-        "state": state if state in STATES else "",
+        "state": state if state in TERM_STATES else "",
     }
 
 
@@ -220,7 +221,6 @@ def _place(asked: Mapping[str, str], model: Lexicon, days: tuple[date, date]) ->
 
 def _row(view: View, model: Lexicon, row: Mapping[str, Any]) -> dict[str, Any]:
     at = f"terms.jsonl/{row['place']}"
-    en, zh, tone = STATES[row["state"]]
     evidence = row["admission"]
     own = row["owner"] == model.owner
     return {
@@ -228,16 +228,16 @@ def _row(view: View, model: Lexicon, row: Mapping[str, Any]) -> dict[str, Any]:
         "risk": row["risk"],
         "name": risk_name(row["risk"], view.language),
         "category": shown.quote(row["category"], f"{at}#category") if row["category"] else "",
-        "mode": view.say(*MODES[row["mode"]]),
+        "mode": _mode(view, row["mode"]),
         "partners": [shown.quote(word, f"{at}#with_terms/{place}") for place, word in enumerate(row["with_terms"])],
         "unless": [shown.quote(word, f"{at}#unless/{place}") for place, word in enumerate(row["unless"])],
         "within": shown.count(row["within"], f"{at}#within"),
         "weight": shown.count(row["weight"], f"{at}#weight"),
-        "evasions": [view.say(*EVASIONS[name]) for name in row["evasion"]],
+        "evasions": [evasion_name(view, name) for name in row["evasion"]],
         "owner": "" if own else shown.quote(row["owner"], f"{at}#owner"),
         "added": shown.quote(row["added"], f"{at}#added") if row["added"] else "",
         "expires": shown.quote(row["expires"], f"{at}#expires") if row["expires"] else "",
-        "state": Word(view.say(en, zh), tone) if row["expires"] else None,
+        "state": _state(view, row["state"]) if row["expires"] else None,
         "note": shown.quote(row["note"], f"{at}#note") if row["note"] else "",
         "hit": shown.count(evidence["k"], f"admission.jsonl/{row['place']}#k") if evidence else "",
         "of": shown.count(evidence["n"], f"admission.jsonl/{row['place']}#n") if evidence else "",
@@ -300,7 +300,7 @@ def _hit(view: View, text: str, hit: Mapping[str, Any]) -> dict[str, Any]:
         "href": "?" + urlencode({"tab": "terms", "text": term["term"]}),
         "risk": term["risk"],
         "name": risk_name(term["risk"], view.language),
-        "evasion": view.say(*EVASIONS[hit["evasion"]]) if hit["evasion"] else view.say("as written", "原样"),
-        "mode": view.say(*MODES[term["mode"]]),
+        "evasion": evasion_name(view, hit["evasion"]) if hit["evasion"] else view.say("as written", "原样"),
+        "mode": _mode(view, term["mode"]),
         "word": Word(view.say(*WHY_NOT[hit["why_not"]]), "na") if hit["why_not"] else counts,
     }

@@ -10,8 +10,7 @@ from quanheng.core import shown
 from quanheng.core.call import ask
 from quanheng.core.pages import View, tab
 from quanheng.core.shown import Word
-from quanheng.data.pages.corpus import number_of, risk_name
-from quanheng.data.pages.finds import EVASIONS
+from quanheng.data.pages.corpus import evasion_name, number_of, risk_name
 from quanheng.data.pages.lexicon import FORMS, PAGE, lexicon_model
 from quanheng.kinds.field_words import FIELD_WORDS
 from quanheng.kinds.lexicons import LexiconV2
@@ -93,13 +92,13 @@ def _evidence(view: View, row: Mapping[str, Any]) -> dict[str, Any]:
         "alone_share": share("alone"),
         "together": shown.count(row["together"], f"{at}#together") if row["with_terms"] else "",
         "per_evasion": [
-            {"name": view.say(*EVASIONS[name]), "k": shown.count(k, f"{at}#per_evasion/{name}")}
+            {"name": evasion_name(view, name), "k": shown.count(k, f"{at}#per_evasion/{name}")}
             for name, k in row["per_evasion"].items()
         ],
         "was": view.say(*FORMS[row["mode_before"]]),
         "mode": view.say(*FORMS[row["mode"]]),
         "changed": row["mode"] != row["mode_before"],
-        "dropped": [view.say(*EVASIONS[name]) for name in row["evasion_before"] if name not in row["evasion"]],
+        "dropped": [evasion_name(view, name) for name in row["evasion_before"] if name not in row["evasion"]],
         "why": _why(view, row),
         "excerpts": [shown.quote(text, f"{at}#excerpts/{place}") for place, text in enumerate(row["excerpts"])],
     }
@@ -237,7 +236,7 @@ def _value(view: View, name: str, value: Any, place: str, digest: str) -> Any:
     if name == "mode":
         return view.say(*FORMS[value])
     if name == "evasion":
-        return view.say(", ", "、").join(view.say(*EVASIONS[one]) for one in value)
+        return view.say(", ", "、").join(evasion_name(view, one) for one in value)
     if isinstance(value, int):
         return shown.count(value, place, digest)
     if isinstance(value, list):

@@ -13,6 +13,7 @@ from quanheng.core.call import ask
 from quanheng.core.pages import View
 from quanheng.core.shown import Word
 from quanheng.data.pages.corpus import number_of
+from quanheng.data.pages.recipe import linted
 from quanheng.errors import QuanhengError
 from quanheng.kinds.drop_reasons import reason_name
 
@@ -63,13 +64,13 @@ def tried(view: View) -> dict[str, Any]:
         "post": bool(asked.toml) or "edit" in view.query,
     }
     try:
-        linted = ask(view.session, "recipe.lint", asked.of())
+        checked = ask(view.session, "recipe.lint", asked.of())
         found |= {
-            "steps": linted(view, linted),
-            "name": linted["name"],
-            "labels": ", ".join(linted["labels"]),
+            "steps": linted(view, checked),
+            "name": checked["name"],
+            "labels": ", ".join(checked["labels"]),
         }
-        found["title"] = view.say(linted["title"]["en"], linted["title"]["zh"])
+        found["title"] = view.say(checked["title"]["en"], checked["title"]["zh"])
         if "run" in view.query:
             found["analysis"] = _analysis(view, asked)
         if "plan" in view.query:

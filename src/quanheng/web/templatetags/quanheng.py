@@ -14,13 +14,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from quanheng.core import labels
+from quanheng.core.sizes import size_text
 from quanheng.errors import Text
 from quanheng.kinds.kind_words import kind_word
 
 register = template.Library()
 #: Hex digits shown of a digest: core.resolve finds an artifact by "sha256:" and these.
 SHOWN_HEX = 12
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def language_of(context: Context) -> str:
@@ -76,12 +76,7 @@ def number(value: Any) -> str:
 @register.filter
 def size(value: Any) -> str:
     """Return a number of bytes in the unit that suits it."""
-    amount = float(value or 0)
-    for unit in UNITS:
-        if amount < 1024 or unit == UNITS[-1]:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return ""
+    return size_text(int(value or 0))
 
 
 @register.filter

@@ -11,6 +11,7 @@ from django.template.context import Context
 from quanheng.core import labels
 from quanheng.core.verb import VERBS
 from quanheng.errors import Text
+from quanheng.web.form_help import HEADINGS
 from quanheng.web.form_words import label_of, rest_of_help
 from quanheng.web.templatetags.quanheng import verb_title
 
@@ -31,6 +32,13 @@ def job_title(context: Context, job: Mapping[str, Any]) -> str:
 def verb_rest(context: Context, verb: str) -> str:
     """`{% verb_rest "source.register" %}`: what its help says beyond `verb_title`, "" when it says no more."""
     return rest_of_help(verb).say(_language(context))
+
+
+@register.simple_tag(takes_context=True)
+def form_title(context: Context, verb: str) -> str:
+    """`{% form_title "source.register" %}`: the heading of a verb's form."""
+    heading = HEADINGS.get(verb)
+    return Text(*heading.title).say(_language(context)) if heading else verb_title(context, verb)
 
 
 @register.simple_tag(takes_context=True)

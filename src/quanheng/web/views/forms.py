@@ -23,11 +23,15 @@ from quanheng.core.jobs import Result
 from quanheng.core.session import Session
 from quanheng.core.verb import VERBS, Verb, find_verb, load
 from quanheng.errors import Invalid, QuanhengError, Text
+from quanheng.kinds.licences import USUAL
 from quanheng.web import form_fields, http
 from quanheng.web.addresses import PROJECT, project_path
 from quanheng.web.errors import not_signed_in
+from quanheng.web.form_examples import filled_examples
 from quanheng.web.form_fields import Given
+from quanheng.web.form_help import HEADINGS
 from quanheng.web.form_words import WARNINGS, label_of, noun_word
+from quanheng.web.offered import TITLED, titled
 from quanheng.web.signed_in import account_of, enter
 from quanheng.web.staged import stage, unreadable, with_staged
 
@@ -79,7 +83,7 @@ class Form:
             return []
         wanted = "" if kind == "*" else kind
         found = http.query(self.request, self.project, "artifact.list", kind=wanted, limit=4 * form_fields.OFFERED)
-        return list(found["rows"])
+        return titled(found["rows"]) if wanted in TITLED else list(found["rows"])
 
 
 @sensitive_post_parameters()
@@ -186,7 +190,8 @@ def _done(made: Form, result: Result) -> HttpResponseBase:
             "outputs": result.outputs[:SHOWN_OUTPUTS],
             "more": max(0, len(result.outputs) - SHOWN_OUTPUTS),
             "once": _whole_links(made.request, once),
-            "rows": {key: value for key, value in result.value.items() if key not in SHOWN_ONCE},
+            "rows": {key: value for key, value in result.value.items() if key not in (*SHOWN_ONCE, "note")},
+            "note": result.value.get("note"),
             "back": _back(made),
         },
         project=made.project,
@@ -230,12 +235,13 @@ def _show(made: Form, status: int) -> HttpResponseBase:
     fields = [suggested(made, with_staged(made.session, item)) for item in fields]
     context = {
         "verb": verb,
+        "heading": HEADINGS.get(verb.name),
         "command": made.command,
         "needed": [item for item in fields if item.at_once],
         "optional": [item for item in fields if not item.at_once],
-        "optional_open": any(item.problem for item in fields if not item.at_once),
+        "optional_open": any(item.problem or _is_given(made, item) for item in fields if not item.at_once),
         "has_files": any(item.widget == "file" for item in fields),
-        "examples": [(title, urlencode(data)) for title, data in form_fields.filled_examples(verb.name)],
+        "examples": [(title, urlencode(data)) for title, data in filled_examples(verb.name)],
         "error": made.error,
         "wrong": [item for item in fields if item.problem],
         "refused": made.refused,
@@ -255,7 +261,7 @@ def _show(made: Form, status: int) -> HttpResponseBase:
 
 
 def suggested(made: Form, item: form_fields.Field) -> form_fields.Field:
-    """Return the field with what is usually typed into it: accounts, types of cases, recipes that ship."""
+    """Return the field with what is usually typed into it: accounts, types of cases, recipes, licences."""
     if item.widget != "line":
         return item
     if item.name == "label" and made.verb.name != "user.create":
@@ -266,9 +272,25 @@ def suggested(made: Form, item: form_fields.Field) -> form_fields.Field:
         rows = http.query(made.request, made.project, "case.types")
         return replace(item, suggestions=tuple(row["name"] for row in rows))
     if item.name == "recipe":
-        rows = http.query(made.request, made.project, "recipe.list")["recipes"]
-        return replace(item, suggestions=tuple(row["name"] for row in rows))
+        return _recipes(made, item)
+    if item.name == "licence":
+        return replace(item, suggestions=USUAL)
     return item
+
+
+def _recipes(made: Form, item: form_fields.Field) -> form_fields.Field:
+    """Return the field with the recipes that ship to choose from, and the one that is given if it is none of them."""
+    rows = http.query(made.request, made.project, "recipe.list")["recipes"]
+    known = {row["name"]: f"{row[made.language]} · {row['name']}" for row in rows}
+    if item.value and item.value not in known:
+        known[item.value] = item.value
+    choices = [form_fields.Choice(name, title, "", name == item.value) for name, title in known.items()]
+    return replace(item, widget="choice", choices=tuple(choices))
+
+
+def _is_given(made: Form, item: form_fields.Field) -> bool:
+    """Return whether the address says something of the field, which is then not hidden."""
+    return made.request.method != "POST" and bool(made.given.text(item.name))
 
 
 def _is_core(verb: str) -> bool:
