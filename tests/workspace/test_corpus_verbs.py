@@ -229,3 +229,17 @@ def test_a_classifier_of_ones_own_judges(built: Any, tmp_path: Path) -> None:
     with pytest.raises(QuanhengError) as caught:
         built.classifier.train(file=str(file), title="质量")
     assert caught.value.code == "bad_row"
+
+
+def test_the_text_of_a_takedown_is_kept_nowhere(built: Any) -> None:
+    """Neither in the config of the new corpus nor in the job: only its digest, which is part of the key."""
+    from quanheng.core.models import Job
+
+    text = "第7位游客写道"
+    made = built.corpus.takedown(corpus="corpus:c", match=[text])
+    loaded = built.load(made.digest)
+    assert set(loaded.made_by["params"]["match"]) == {"content"}
+    assert text not in json.dumps(dict(loaded.made_by), ensure_ascii=False)
+    assert all(text not in row for row in Job.objects.values_list("input", flat=True))
+    assert built.corpus.takedown(corpus="corpus:c", match=[text]).cached
+    assert not built.corpus.takedown(corpus="corpus:c", match=["第8位游客写道"]).cached

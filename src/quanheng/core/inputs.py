@@ -61,6 +61,14 @@ class Secret:
 
 
 @dataclass(frozen=True)
+class Veiled:
+    """The field holds what nothing that stays may show: key and `made_by` hold a digest, an ended job's row nothing.
+
+    Whoever has the digest and guesses a text can see that it was this one.
+    """
+
+
+@dataclass(frozen=True)
 class Aside:
     """The field says how the work is done, never what comes of it: it is no part of the key and of `made_by`."""
 
@@ -82,10 +90,10 @@ def help_of(field: FieldInfo) -> tuple[str, str]:
     return field.description or "", str(zh)
 
 
-def marker(field: FieldInfo) -> Takes | Local | Url | Secret | None:
+def marker(field: FieldInfo) -> Takes | Local | Url | Secret | Veiled | None:
     """Return the mark of a field, or None for a plain parameter."""
     for item in field.metadata:
-        if isinstance(item, Takes | Local | Url | Secret):
+        if isinstance(item, Takes | Local | Url | Secret | Veiled):
             return item
     return None
 
@@ -110,6 +118,12 @@ def marked(model: type[BaseModel], mark: type) -> Iterator[str]:
 def without_secrets(value: Input) -> dict[str, Any]:
     """Return the input as plain data, with nothing in place of what is secret."""
     return value.model_dump(mode="json", exclude=set(marked(type(value), Secret)))
+
+
+def without_veiled(value: Input) -> dict[str, Any]:
+    """Return the input as plain data, with nothing in place of what is veiled or secret."""
+    hidden = {name for mark in (Secret, Veiled) for name in marked(type(value), mark)}
+    return value.model_dump(mode="json", exclude=hidden)
 
 
 def as_list(value: Any) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Any
 from quanheng.core import clock, log, register
 from quanheng.core.database import cursor, is_sqlite, retry_locked, unbind, write
 from quanheng.core.ids import new_id
+from quanheng.core.inputs import Veiled, marked, without_veiled
 from quanheng.core.session import Session
 from quanheng.core.verb import Verb
 from quanheng.errors import Conflict, NotFound, QuanhengError, Text, Unavailable
@@ -213,6 +214,9 @@ def finish(
         )
         if cur.rowcount != 1:
             raise fenced(job_id, attempt)
+        if any(marked(plan.verb.input, Veiled)):
+            left = canonical_json(without_veiled(plan.value)).decode()
+            cur.execute("UPDATE qh_core_job SET input = %s WHERE id = %s", [left, job_id])
     if outputs and session.project_id:
         register.insert(outputs, job_id=job_id, project_id=session.project_id, objects=objects)
         if plan.name:

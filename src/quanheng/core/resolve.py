@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from quanheng.core.inputs import Input, Local, Secret, Takes, Url, as_list, marked, marker, without_secrets
+from quanheng.core.inputs import Input, Local, Secret, Takes, Url, Veiled, as_list, marked, marker, without_secrets
 from quanheng.core.session import Session
 from quanheng.errors import Conflict, Forbidden, Invalid, NotFound, Text
 from quanheng.kinds.kind_words import kind_word, reason, reason_en
@@ -329,6 +329,8 @@ def resolve(session: Session, value: Input, content: Callable[[Path], str] = con
                 params[name] = {"content": content_elsewhere(dumped[name], session.workspace.settings.allowed_hosts)}
             elif mark.reads and dumped[name] is not None:
                 params[name] = {"content": content(local_path(dumped[name]))}
+        elif isinstance(mark, Veiled) and dumped[name]:
+            params[name] = {"content": sha256_digest(canonical_json(dumped[name]))}
         else:
             if isinstance(mark, Url) and dumped[name]:
                 check_url(session, str(dumped[name]))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from quanheng.core.artifacts import load, rows, withdrawn_among
 from quanheng.core.context import Draft, JobContext
-from quanheng.core.inputs import Input, Takes, param
+from quanheng.core.inputs import Input, Takes, Veiled, param
 from quanheng.core.lineage import descendants
 from quanheng.core.session import Session
 from quanheng.core.verb import query, verb
@@ -29,7 +29,11 @@ class CorpusTakedown(WithSources):
         [], "Ids of documents, as the lists of a corpus show them", "文档编号，与语料各列表所示一致"
     )
     source: Annotated[list[str], Takes("source")] = param([], "Whole sources", "整个来源")
-    match: list[str] = param([], "Texts that stand in the documents", "文档中出现的文字")
+    match: Annotated[list[str], Veiled()] = param(
+        [],
+        "Texts that stand in the documents; only a digest of them is kept",
+        "文档中出现的文字；记录中只留摘要，不留原文",
+    )
 
 
 @verb(
