@@ -30,6 +30,15 @@ def stage(request: HttpRequest, session: Session, given: Given, part: str = "") 
     return found
 
 
+def stage_texts(session: Session, given: Given) -> None:
+    """Stage what was typed in place of a file: `_text.file` with its name `_name.file`; noted in `given`."""
+    for key in [key for key in given.names() if key.startswith("_text.") and given.text(key).strip()]:
+        field = key.removeprefix("_text.")
+        data = given.text(key).replace("\r\n", "\n").encode("utf-8")
+        text = staging.stage(session, given.text(f"_name.{field}") or field, len(data), [data])
+        given.put(f"_staged.{field}", text)
+
+
 def with_staged(session: Session, item: Field) -> Field:
     """Return the field with the names of what was uploaded for it; without it where it is not there any more."""
     if not item.staged:

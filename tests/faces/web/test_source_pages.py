@@ -156,17 +156,40 @@ def test_conditions_are_counted_on_the_sample(demo: Any) -> None:
 def test_a_wrong_recipe_is_told_in_place_and_kept(demo: Any, language: str) -> None:
     client, address = browser(demo, language), at(demo, "source:extra", "?tab=try")
     wrong = 'name = "x"\ntitle = { en = "x", zh = "x" }\n[[steps]]\nuse = "lenght"\n# ' + HOSTILE
-    response = client.post(address, {"tab": "try", "toml": wrong, "run": "1"})
+    response = client.post(address, {"tab": "try", "_text.file": wrong, "run": "1"})
     tree = parse(response.content.decode())
     assert response.status_code == 200 and not problems_of_markup(tree)
     assert "length" in said(tree.find(class_="problem")[0])  # the nearest right word
     assert tree.find("textarea", id="toml")[0].text.strip() == wrong and not tree.find("table", class_="recipe")
     right = wrong.replace("lenght", "length") + '\n[[steps]]\ndrop = "characters > 30"\nreason = "too_long"\n'
-    tree = parse(client.post(address, {"tab": "try", "toml": right, "run": "1"}).content.decode())
+    tree = parse(client.post(address, {"tab": "try", "_text.file": right, "run": "1"}).content.decode())
     assert len(tree.find("article", class_="judge")) == 1 and not tree.find(class_="problem")
     for attempt in ("x >", "characters", "nothing > 3", "__import__('os')", "a" * 600):
         tree = page(client, address + "&run=1&" + urlencode({"attempt": attempt}))
         assert tree.find(class_="problem") and tree.find("input", id="attempt")[0].attributes["value"] == attempt
+
+
+def test_what_was_tried_can_be_built(demo: Any) -> None:
+    """A recipe that ships goes by its name, a changed one as a file; the form is shown and nothing runs yet."""
+    client, address = browser(demo), at(demo, "source:extra", "?tab=try")
+    tree = page(client, address)
+    [button] = [b for b in tree.find("button") if "/do/corpus/build" in b.attributes.get("formaction", "")]
+    source = tree.find("input", name="sources")[0].attributes["value"]
+    action = button.attributes["formaction"]
+    tree = page(client, f"{action}?{urlencode({'sources': source, 'recipe': 'law-zh', 'tab': 'try'})}")
+    assert [o.attributes["value"] for o in tree.find("option", selected="")].count("law-zh") == 1
+    changed = 'name = "mine"\ntitle = { en = "x", zh = "x" }\n[[steps]]\nuse = "length"\n'
+    sent = {"tab": "try", "sources": source, "_text.file": changed, "_name.file": "recipe.toml", "_show": "1"}
+    before = len(demo.job.list()["rows"])
+    response = client.post(action, sent)
+    tree = parse(response.content.decode())
+    assert response.status_code == 200 and not tree.find(class_="problem") and "recipe.toml" in said(tree)
+    assert len(demo.job.list()["rows"]) == before
+    staged = next(i for i in tree.find("input") if i.attributes.get("name") == "_staged.file").attributes["value"]
+    response = client.post(action, {"sources": source, "_staged.file": staged})
+    job = response.headers["Location"].rsplit("/", 1)[1]
+    assert demo.job.show(id=job)["state"] == "queued"
+    demo.job.cancel(id=job)
 
 
 def test_only_what_is_too_long_for_an_address_is_sent(demo: Any) -> None:
@@ -177,7 +200,7 @@ def test_only_what_is_too_long_for_an_address_is_sent(demo: Any) -> None:
 
     guarded = Client(enforce_csrf_checks=True)
     guarded.cookies = client.cookies
-    assert guarded.post(at(demo, "source:extra", "?tab=try"), {"toml": "x"}).status_code == 403
+    assert guarded.post(at(demo, "source:extra", "?tab=try"), {"_text.file": "x"}).status_code == 403
 
 
 def test_the_cost_is_estimated_when_asked_for(demo: Any) -> None:

@@ -62,6 +62,7 @@ def tried(view: View) -> dict[str, Any]:
         "edit": bool(asked.toml) or "edit" in view.query,
         "toml": asked.toml or _toml(asked.recipe),
         "post": bool(asked.toml) or "edit" in view.query,
+        "build": f"/p/{view.project}/do/corpus/build",
     }
     try:
         checked = ask(view.session, "recipe.lint", asked.of())
@@ -85,7 +86,7 @@ def _asked(view: View, names: Sequence[str]) -> Asked:
     size = number_of(view.query.get("documents", ""))
     return Asked(
         recipe if recipe in names else names[0] if "web-zh" not in names else "web-zh",
-        view.query.get("toml", "").replace("\r\n", "\n").strip(),
+        view.query.get("_text.file", "").replace("\r\n", "\n").strip(),
         size if size in SIZES else FIRST_SIZE,
         number_of(view.query.get("seed", "")),
         view.query.get("attempt", "").strip(),

@@ -33,7 +33,7 @@ from quanheng.web.form_help import HEADINGS
 from quanheng.web.form_words import WARNINGS, label_of, noun_word
 from quanheng.web.offered import TITLED, titled
 from quanheng.web.signed_in import account_of, enter
-from quanheng.web.staged import stage, unreadable, with_staged
+from quanheng.web.staged import stage, stage_texts, unreadable, with_staged
 
 #: The same form sent again within this time is the same wish: a double click runs nothing twice.
 SAME_WISH_S = 20
@@ -89,7 +89,7 @@ class Form:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def form(request: HttpRequest, project: str, noun: str, action: str) -> HttpResponseBase:
-    """Show the form of a verb, filled from the address; or call the verb with what was sent."""
+    """Call the verb with what was sent; or show its form, filled from the address or by another form (`_show`)."""
     verb = find_verb(f"{noun}.{action}")
     session = http.session_of(request, project)
     if account_of(request) is None:
@@ -99,11 +99,13 @@ def form(request: HttpRequest, project: str, noun: str, action: str) -> HttpResp
         return HttpResponseRedirect(project_path(project, "flows", *([flow] if flow else [])))
     given = Given((request.POST if request.method == "POST" else request.GET).lists())
     made = Form(request, project, verb, session, given)
-    if request.method == "POST":
+    if request.method == "POST" and not given.has("_show"):
         return _sent(made)
     decision = permission.decide(session, verb.permission, verb.name)
     if not decision.allowed:
         made.refused = decision.reason
+    elif request.method == "POST":
+        stage_texts(session, given)
     return _show(made, 200 if decision.allowed else 403)
 
 
