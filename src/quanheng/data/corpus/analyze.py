@@ -22,7 +22,7 @@ from quanheng.data.corpus.read import Document
 from quanheng.data.corpus.recipe import Plan, ReadyStep, plan
 from quanheng.data.corpus.steps import Counted, Runner, note_edits
 from quanheng.data.corpus.units import SourceInput, place_units, sample_file, source_layers
-from quanheng.data.corpus.work import Unit, documents_to_batch, open_assets, read_file
+from quanheng.data.corpus.work import Unit, UnitFile, documents_to_batch, open_assets, read_file
 from quanheng.kinds.base import Model
 from quanheng.kinds.recipes import Recipe
 from quanheng.kinds.sources import Source
@@ -38,6 +38,7 @@ QUANTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
 SHOWN = 8
 #: Documents are taken from at most so many units, drawn by the seed.
 MOST_UNITS = 16
+MOST_ROWS = 20_000
 
 
 class Task(Model):
@@ -115,33 +116,40 @@ def _through(ready: ReadyStep, batch: Batch, runner: Runner) -> Batch:
 
 
 def _sample(task: Task, made: Plan, objects: LocalObjects) -> tuple[Batch, int]:
-    """Return documents of units drawn by the seed, the same number of each, and how many rows were broken."""
-    placed = place_units(task.inputs(), made, task.assets, objects, lambda file: sample_file(objects, file))
-    picked = draw(f"quanheng analyze {task.seed}", len(placed), min(MOST_UNITS, len(placed)))
-    each = -(-task.documents // max(1, len(picked)))
-    broken, tables = 0, []
-    for number in picked:
-        found, bad = _first(placed[number].unit, each, objects)
-        broken += bad
-        tables.append(found.table)
+    """Return documents drawn by the seed, from each of the drawn units by its size, and how many rows were broken."""
     import pyarrow as pa
 
+    placed = place_units(task.inputs(), made, task.assets, objects, lambda file: sample_file(objects, file))
+    picked = draw(f"quanheng analyze {task.seed}", len(placed), min(MOST_UNITS, len(placed)))
+    sizes = [max(1, sum(file.size for file in placed[number].unit.files)) for number in picked]
+    broken, tables = 0, []
+    for number, size in zip(picked, sizes, strict=True):
+        unit, n = placed[number].unit, -(-task.documents * size // sum(sizes))
+        found = _drawn(unit, n, objects, f"quanheng analyze {task.seed} {number}")
+        documents = [(place, one) for place, one in found if isinstance(one, Document)]
+        broken += len(found) - len(documents)
+        batch = documents_to_batch([place for place, _ in documents], [one for _, one in documents], unit.facts)
+        tables.append(batch.table)
     return Batch(pa.Table.from_batches(tables).combine_chunks().to_batches(max_chunksize=None)[0]), broken
 
 
-def _first(unit: Unit, n: int, objects: LocalObjects) -> tuple[Batch, int]:
-    documents: list[tuple[int, Document]] = []
-    broken = 0
-    for place, file in enumerate(unit.files):
-        for found in islice(read_file(objects, file, unit.reading, {}, Counter()), 2 * n):
-            if isinstance(found, Broken):
-                broken += 1
-            elif len(documents) < n:
-                documents.append((place, found))
-        if len(documents) >= n:
-            break
-    places, read = [place for place, _ in documents], [found for _, found in documents]
-    return documents_to_batch(places, read, unit.facts), broken
+def _drawn(unit: Unit, n: int, objects: LocalObjects, seed: str) -> list[tuple[int, Document | Broken]]:
+    """Return n rows of a unit, drawn from all; where each file is one document, only the files drawn are read.
+
+    Of a unit with more than MOST_ROWS rows, which is one large file that cannot be cut, the first so many are all.
+    """
+    places: Sequence[int] = range(len(unit.files))
+    if n < len(places) and all(_is_one_document(file, unit) for file in unit.files):
+        places = draw(seed, len(places), n)
+    rows = ((at, found) for at in places for found in read_file(objects, unit.files[at], unit.reading, {}, Counter()))
+    found = list(islice(rows, MOST_ROWS))
+    return [found[row] for row in draw(seed, len(found), n)] if n < len(found) else found
+
+
+def _is_one_document(file: UnitFile, unit: Unit) -> bool:
+    if file.format in ("txt", "html"):
+        return unit.reading.document == "file"
+    return file.format in ("pdf", "docx", "markdown", "png", "jpeg", "tiff", "webp")
 
 
 def _judged(expression: Expression, batch: Batch, seed: int, ready: ReadyStep | None = None) -> dict[str, Any]:

@@ -65,3 +65,44 @@ def test_the_sample_is_bounded_and_seeded(make_source: MakeSource, objects: Loca
     small = task(make_source, objects, documents=10)
     assert analyze(small)["documents"] == 10
     assert analyzed(json.loads(small.model_dump_json())) == analyze(small)
+
+
+def test_the_sample_is_of_all_rows_and_another_seed_draws_another(
+    make_source: MakeSource, objects: LocalObjects
+) -> None:
+    """A fifth of the rows, all at the beginning, is about a fifth of the sample; 6 standard errors either way."""
+    lines = [f"english line number {n} of the first part" for n in range(1000)]
+    lines += [f"第{n}条评论说这里的茶很香，老板也和气。" for n in range(4000)]
+    source = make_source({"a.txt": "\n".join(lines).encode()}, document="line")
+    layers = {title: layer.digest for title, layer in source.layers.items()}
+    shares = set()
+    for seed in range(3):
+        told = analyze(
+            Task(
+                objects=str(objects.root),
+                sources=((source.digest, source.model, layers),),
+                recipe=shipped_recipe("web-zh"),
+                documents=400,
+                seed=seed,
+                attempt="han_share < 0.5",
+            )
+        )["tried"]
+        assert told["n"] == 400 and 0.08 <= told["k"] / 400 <= 0.32
+        shares.add(told["k"])
+    assert len(shares) > 1
+
+
+def test_files_of_one_document_are_drawn_before_they_are_read(make_source: MakeSource, objects: LocalObjects) -> None:
+    files = {f"{n:03}.txt": (f"english {n}" if n < 50 else f"第{n}篇：茶园里的雾气散了。").encode() for n in range(200)}
+    source = make_source(files, document="file")
+    layers = {title: layer.digest for title, layer in source.layers.items()}
+    told = analyze(
+        Task(
+            objects=str(objects.root),
+            sources=((source.digest, source.model, layers),),
+            recipe=shipped_recipe("web-zh"),
+            documents=80,
+            attempt="han_share < 0.5",
+        )
+    )["tried"]
+    assert told["n"] == 80 and 5 <= told["k"] <= 38
