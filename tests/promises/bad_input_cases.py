@@ -226,6 +226,7 @@ CASES: dict[str, tuple[Bring | list[str], str, type[errors.QuanhengError]]] = {
     "a forbidden verb": (forbidden_verb, "forbidden", errors.Forbidden),
     "an unknown artifact": (["show", "nothing"], "no_such_artifact", errors.NotFound),
     "an unknown option": (["artifact", "list", "--limt", "3"], "usage", errors.Invalid),
+    "an option given twice": (["artifact", "list", "--limit", "3", "--limit", "4"], "usage", errors.Invalid),
     "an unknown command": (["corpus", "bild"], "usage", errors.Invalid),
     "a value that is no number": (["artifact", "list", "--limit", "many"], "usage", errors.Invalid),
     "a value out of range": (["artifact", "list", "--limit", "0"], "bad_input", errors.Invalid),

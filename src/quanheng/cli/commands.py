@@ -113,8 +113,20 @@ def _parameter(option: Option, language: str) -> click.Option:
         return click.Option([option.name, switch], is_flag=True, default=None, help=text)
     repeated = option.many or option.type == "pairs"
     return click.Option(
-        [option.name, option.flag], type=_kind(option), multiple=repeated, help=text, metavar=metavar(option)
+        [option.name, option.flag],
+        type=_kind(option),
+        multiple=True,
+        callback=None if repeated else _once,
+        help=text,
+        metavar=metavar(option),
     )
+
+
+def _once(ctx: click.Context, param: click.Parameter, values: Sequence[Any]) -> Any:
+    """Return the one value of an option: of several the first ones would be lost without a word."""
+    if len(values) > 1:
+        raise _bad_value(param, "it can be given once only", "只能填写一次")
+    return values[0] if values else None
 
 
 class GlobalOption(click.Option):
