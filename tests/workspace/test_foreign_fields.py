@@ -62,3 +62,22 @@ def test_one_field_and_several_are_refused(workspace: Any, tmp_path: Path) -> No
     with pytest.raises(errors.Invalid) as caught:
         workspace.source.register(path=str(tmp_path / "a.jsonl"), title="t", text_field="a", text_fields=["b", "c"])
     assert caught.value.code == "two_text_fields" and caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("named", "absent"),
+    [
+        ({"text_fields": ["meta.heading", "body.0.paragraf"]}, ["body.0.paragraf"]),
+        ({"text_fields": ["meta.heading"], "url_field": "meta.url"}, ["meta.url"]),
+        ({"text_fields": ["meta.heading", "body.0.paragraph"], "url_field": "meta.link"}, []),
+        ({"text_field": "heading"}, ["heading"]),
+    ],
+)
+def test_a_field_that_no_record_has_is_told(
+    workspace: Any, tmp_path: Path, named: dict[str, Any], absent: list[str]
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{json.dumps(RECORD, ensure_ascii=False)}\n" * 5, encoding="utf-8")
+    made = workspace.source.register(path=str(path), title="t", **named)
+    logged = workspace.job.logs(id=made.job)["text"]
+    assert [name for name in ("heading", "meta.url", "body.0.paragraf") if f"'{name}'" in logged] == absent

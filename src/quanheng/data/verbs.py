@@ -168,7 +168,19 @@ def source_register(ctx: JobContext, inp: SourceRegister) -> Draft:
             ocr=inp.ocr,
         ),
     )
+    _tell_absent(ctx, model, layers)
     return Draft(model, tuple(layers))
+
+
+def _tell_absent(ctx: JobContext, model: Source, layers: Sequence[Layer]) -> None:
+    """Tell which fields that were named no record seems to have: their part of each text would be lost in silence."""
+    from quanheng.data.corpus.named_fields import RECORDS, absent_fields
+
+    for name in absent_fields(model.files, layers, model.reading, ctx.objects):
+        ctx.log(
+            f"attention: none of the first {RECORDS} records of a file has the field {name!r}; check its spelling",
+            f"请注意：文件的前 {RECORDS} 条记录都没有字段 {name!r}，请核对字段名",
+        )
 
 
 def _tell_passed_over(ctx: JobContext, names: Sequence[str]) -> None:
