@@ -195,3 +195,17 @@ def test_every_noun_has_a_word(qh: Command) -> None:
 
     for noun in {*index.load(), *NOUN_WORDS} - set(AMONG_WORDS):
         assert about(noun).en and about(noun).zh, noun
+
+
+def test_a_takedown_tells_where_the_documents_still_are(qh: Command) -> None:
+    """The old version and what was made of it, in both languages; not the new version."""
+    assert qh("source register text --title t --document line --as a").code == 0
+    assert qh("corpus build a --as c").code == 0
+    assert qh("corpus export c --format parquet --as out").code == 0
+    taken = qh("corpus takedown c --match 第7条新规则 --as less --lang en")
+    assert taken.code == 0 and "may hold them too: 1" in taken.out and "out" in taken.out.split("hold them too")[1]
+    assert "less" not in taken.out.split("hold them too")[1].split("To remove")[0]
+    again = qh("corpus takedown c --match 第8条新规则 --lang zh")
+    assert "仍有这些文档" in again.out and "artifact withdraw" in again.out
+    alone = qh("corpus takedown less --match 第9条新规则 --lang en")
+    assert "nothing else was made of it" in alone.out

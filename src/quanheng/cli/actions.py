@@ -11,6 +11,7 @@ from quanheng.cli.caller import Caller
 def call_verb(caller: Caller, name: str, values: dict[str, Any], universal: dict[str, Any]) -> Any:
     """Call the verb `name` with progress shown, print its result and return it."""
     from quanheng.cli.answer import print_result
+    from quanheng.cli.screens import AFTER
 
     as_name = universal.get("as") or ""
     with caller.open() as workspace:
@@ -24,6 +25,8 @@ def call_verb(caller: Caller, name: str, values: dict[str, Any], universal: dict
                 **values,
             )
         print_result(caller, name, result, as_name)
+        if name in AFTER and not caller.json and result.outputs:
+            AFTER[name](caller, workspace, values, result.outputs)
     return result
 
 

@@ -290,6 +290,14 @@ def _documents(name: str) -> Callable[[Caller, Data], None]:
     return screen
 
 
+def _still_there(caller: Caller, workspace: Any, values: dict[str, Any], outputs: tuple[str, ...]) -> None:
+    from quanheng.cli.takedown_words import still_there
+
+    still_there(caller, workspace, values, outputs)
+
+
+#: What is told after a verb, by its name.
+AFTER: dict[str, Callable[[Caller, Any, dict[str, Any], tuple[str, ...]], None]] = {"corpus.takedown": _still_there}
 SCREENS: dict[str, Callable[[Caller, Any], None]] = {
     "artifact.show": artifact,
     "artifact.list": names,
