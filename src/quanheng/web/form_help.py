@@ -39,8 +39,8 @@ HEADINGS: Mapping[str, Heading] = {
         ("Take documents down", "下架文档"),
         (
             "Name the documents in one or more of these ways: all that fit are left out of a new version. The old "
-            "version stays as it is, and what was made of it is listed.",
-            "用下面一种或几种方式指明文档，凡符合的都不进入新版本。旧版本保持不变，由它产生的制品会列出。",
+            "version stays as it is; its page tells what was made of it (Review, Lineage).",
+            "用下面一种或几种方式指明文档，凡符合的都不进入新版本。旧版本保持不变；由它产生的制品见旧版本页面的“复核”和“血缘”。",
         ),
     ),
     "corpus.mix": Heading(
