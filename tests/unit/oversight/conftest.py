@@ -8,7 +8,7 @@ from typing import BinaryIO, TypeVar
 
 import pytest
 
-from quanheng.kinds import data
+from quanheng.kinds import corpora, lexicons, recipes, samples, sources
 from quanheng.kinds.base import Kind
 from quanheng.kinds.models import Benchmark, Decoding, Endpoint, Engine, LanguageModel, ModelOrigin, Responses, Weights
 from quanheng.kinds.oversight import Assessment, Judge, VerdictRow, Verdicts
@@ -52,29 +52,29 @@ class Kit:
 
     def source(
         self, title: str = "评论", *, origin: str = "open", clear: bool = True, **fields: object
-    ) -> Loaded[data.Source]:
-        licence = data.Licence(
+    ) -> Loaded[sources.Source]:
+        licence = sources.Licence(
             spdx="MIT" if clear else "NOASSERTION", found="MIT License" if clear else "未写明许可", clear=clear
         )
         return self.load(
-            data.Source(
+            sources.Source(
                 title=title,
                 language=str(fields.get("language", "zh")),
-                origin=data.Origin(type=origin, name=title, region=fields.get("region", "domestic")),  # type: ignore[arg-type]
+                origin=sources.Origin(type=origin, name=title, region=fields.get("region", "domestic")),  # type: ignore[arg-type]
                 licence=licence,
-                collection=data.Collection(method="下载", has_record=bool(fields.get("record", True))),
-                files=(data.SourceFile(title="a.txt", format="txt", size=10),),
-                counts=data.FileCounts(files=1, bytes=10),
+                collection=sources.Collection(method="下载", has_record=bool(fields.get("record", True))),
+                files=(sources.SourceFile(title="a.txt", format="txt", size=10),),
+                counts=sources.FileCounts(files=1, bytes=10),
             )
         )
 
     def corpus(
-        self, parts: Iterable[tuple[Loaded[data.Source], int]], *, filtered: bool = True, masked: int = 0
-    ) -> Loaded[data.Corpus]:
+        self, parts: Iterable[tuple[Loaded[sources.Source], int]], *, filtered: bool = True, masked: int = 0
+    ) -> Loaded[corpora.Corpus]:
         parts = list(parts)
         total = sum(kept for _, kept in parts)
         shares = tuple(
-            data.SourceShare(
+            corpora.SourceShare(
                 source=source.digest,
                 title=source.kind.title,
                 region=source.kind.origin.region,
@@ -96,10 +96,10 @@ class Kit:
             ("filter", None, total, total),
         )
         return self.load(
-            data.CorpusV1(
-                recipe=data.RecipeV1(),
+            corpora.CorpusV1(
+                recipe=recipes.RecipeV1(),
                 funnel=tuple(
-                    data.FunnelStep(
+                    corpora.FunnelStep(
                         step=step,  # type: ignore[arg-type]
                         reason=reason,
                         documents_before=before,
@@ -109,24 +109,24 @@ class Kit:
                     )
                     for step, reason, before, after in steps
                 ),
-                totals=data.Totals(documents=total, characters=total * 20, bytes=total * 60),
+                totals=corpora.Totals(documents=total, characters=total * 20, bytes=total * 60),
                 per_source=shares,
                 personal_data={"mobile": masked} if masked else {},
                 masked_documents=masked,
-                filtered=data.Filtered(
+                filtered=corpora.Filtered(
                     documents=total, documents_filtered=total if filtered else 0, lexicon_terms=40 if filtered else 0
                 ),
                 encodings={"utf-8": 1},
                 language={"zh-Hans": total},
                 rows_digest=sha256_digest(b"rows"),
-                shards=(data.Shard(title="data/part-00000.parquet", documents=total),),
+                shards=(corpora.Shard(title="data/part-00000.parquet", documents=total),),
             )
         )
 
-    def sample(self, n: int, population: int, **fields: object) -> Loaded[data.Sample]:
+    def sample(self, n: int, population: int, **fields: object) -> Loaded[samples.Sample]:
         given: dict[str, object] = {"purpose": "manual", "self_drawn": True, "draw_no": 1, **fields}
         return self.load(
-            data.Sample(n=n, population=population, seed=sha256_digest(b"seed"), **given)  # type: ignore[arg-type]
+            samples.Sample(n=n, population=population, seed=sha256_digest(b"seed"), **given)  # type: ignore[arg-type]
         )
 
     def verdicts(
@@ -162,9 +162,9 @@ class Kit:
     def machine(method: str = "refusal_rules", **fields: object) -> Judge:
         return Judge(type="machine", method=method, name="m", version="1", **fields)  # type: ignore[arg-type]
 
-    def lexicon(self, per_risk: Mapping[str, int]) -> Loaded[data.Lexicon]:
+    def lexicon(self, per_risk: Mapping[str, int]) -> Loaded[lexicons.Lexicon]:
         return self.load(
-            data.Lexicon(
+            lexicons.Lexicon(
                 title="示例词表", version="1", terms=sum(per_risk.values()), per_risk=dict(per_risk), owner="示例"
             )
         )
@@ -181,7 +181,7 @@ class Kit:
                 items=sum(risks.values()) + sum(aspects.values()),
                 per_risk=risks,
                 per_aspect=aspects,  # type: ignore[arg-type]
-                licence=data.Licence(spdx="Apache-2.0", found="Apache-2.0", clear=True),
+                licence=sources.Licence(spdx="Apache-2.0", found="Apache-2.0", clear=True),
                 owner="示例",
             )
         )
@@ -204,7 +204,7 @@ class Kit:
                 name="gemma-3-270m",
                 weights=Weights(digest=sha256_digest(b"weights"), size=10),
                 tuned=False,
-                licence=data.Licence(spdx="LicenseRef-Gemma", found="Gemma Terms of Use", clear=True),
+                licence=sources.Licence(spdx="LicenseRef-Gemma", found="Gemma Terms of Use", clear=True),
                 origin=ModelOrigin(package="example", version="1"),
             )
         )
