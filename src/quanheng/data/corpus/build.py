@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from quanheng.data.corpus.bottom_k import PER_REASON
 from quanheng.data.corpus.cards import card, croissant
-from quanheng.data.corpus.continued import Known, Merges, take_up
+from quanheng.data.corpus.continued import Known, Merges, NotTakenUp, take_up
 from quanheng.data.corpus.keep import Keep, Ledger, Release, full
 from quanheng.data.corpus.merge import Merge
 from quanheng.data.corpus.recipe import plan
@@ -24,7 +24,7 @@ from quanheng.data.corpus.tally import Tally
 from quanheng.data.corpus.token_counts import TOKENIZER
 from quanheng.data.corpus.units import SourceInput
 from quanheng.data.corpus.work import Map, open_assets, read_terms
-from quanheng.errors import Invalid, NotFound, QuanhengError
+from quanheng.errors import Invalid, QuanhengError
 from quanheng.kinds.corpora import CorpusV3, Shard
 from quanheng.kinds.drop_reasons import reason_name
 from quanheng.kinds.recipes import Recipe
@@ -120,22 +120,19 @@ def _merged(run: Run, sources: Sequence[SourceInput], merges: Merges, layers: Ma
 
     def merged(known: Known | None) -> Merge:
         rows = hashlib.sha256(ROWS_HEADER)
-        with Merge(sources, run.made, run.objects, terms, rows, samples, TOKENIZER in layers) as merge:
+        with Merge(sources, run.made, merges.objects, terms, rows, samples, TOKENIZER in layers) as merge:
             if known:
                 take_up(known.left, merge, rows)
             for at in range(known.units if known else 0, len(run.placed)):
                 merge.add(run.placed[at], [segment[at] for segment in run.results])
         return merge
 
-    known = merges.known()
-    try:
-        return merged(known)
-    except NotFound:
-        if known is None:
-            raise
-        # The earlier corpus was withdrawn in this moment, and its layers went.
-        merges.adopted = frozenset()
-        return merged(None)
+    if known := merges.known():
+        try:
+            return merged(known)
+        except NotTakenUp:  # the earlier corpus was withdrawn, or its disk failed, in this moment
+            merges.give_up(known)
+    return merged(None)
 
 
 def _check(sources: Sequence[SourceInput]) -> None:

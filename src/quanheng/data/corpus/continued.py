@@ -3,7 +3,8 @@
 The merge leaves its counts in a small object of the cache, and beside them the digests of the layers it wrote: no text.
 The next one over the same results of the same first sources adopts the shards that were full, writes the rows of the
 last one again, copies the lists, and takes the samples as they were; so its bytes are those of a merge from the
-beginning. Where a layer is gone meanwhile (withdrawn, taken down, collected) the merge does begin there.
+beginning. Where a layer is gone meanwhile (withdrawn, taken down, collected), or its bytes are no longer those of its
+digest, the merge does begin there: what is damaged would get new digests, and be sound from then on.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from quanheng.data.corpus.steps import Size
 from quanheng.data.corpus.tally import SourceTally, StepTally, Tally
 from quanheng.data.corpus.units import Placed, SourceInput
 from quanheng.data.corpus.work import UnitResult
+from quanheng.errors import Corrupt, NotFound, Unavailable
 from quanheng.kinds.base import Model
 from quanheng.kinds.corpora import CorpusSample
-from quanheng.store import JSON, Layer, LocalObjects, Stored, cache_key, canonical_json
+from quanheng.store import JSON, Layer, LocalObjects, Stored, cache_key, canonical_json, sha256_digest
 from quanheng.store.cache import CacheLike
+from quanheng.text import personal_data
 
 if TYPE_CHECKING:
     import hashlib
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
 MERGED = 1
 _TALLY_OF_ITS_OWN = ("made", "sources", "steps")
 _SOURCE_OF_ITS_OWN = ("digest", "model")
+
+
+class NotTakenUp(Exception):
+    """A layer of the earlier corpus went, or was damaged, while it was read."""
 
 
 class LayerLeft(Model):
@@ -83,6 +90,17 @@ class Known:
     units: int
 
 
+class _Mending(LocalObjects):
+    """A store where an object that is damaged is replaced when its bytes are put again."""
+
+    def __init__(self, objects: LocalObjects, damaged: set[str]) -> None:
+        super().__init__(objects.root)
+        self._damaged = damaged
+
+    def _already_there(self, stored: Stored) -> bool:
+        return stored.digest not in self._damaged and super()._already_there(stored)
+
+
 class Merges:
     """The merges of earlier corpora: by what they were given, up to the end of each of their sources."""
 
@@ -101,6 +119,7 @@ class Merges:
         self.adopted: frozenset[str] = frozenset()
         self._objects = objects
         self._cache = cache
+        self._damaged: set[str] = set()
         # By source: how many units there are up to its end, and the key of a merge that ended there.
         self._ends: list[tuple[int, str]] = []
         units, key = 0, _options(made, layers, samples)
@@ -112,25 +131,50 @@ class Merges:
             key = cache_key({"before": key, "source": source.digest, "units": names})
             self._ends.append((units, key))
 
+    @property
+    def objects(self) -> LocalObjects:
+        """Return the store that a merge writes into: what was found damaged is replaced where it is written again."""
+        return _Mending(self._objects, self._damaged) if self._damaged else self._objects
+
     def known(self) -> Known | None:
-        """Return what the longest merge over the first sources left, if all of it is there still."""
+        """Return what the longest merge over the first sources left, if all of it is there still, and undamaged."""
         for units, key in reversed(self._ends):
             digest = self._cache.get(key)
             if digest is None or not self._objects.exists(digest):
                 continue
             with self._objects.open(digest) as stream:
-                try:
-                    left = Left.model_validate_json(stream.read())
-                except ValidationError:  # of another shape: as good as none
-                    continue
-            if all(self._is_there(layer) for layer in left.layers):
+                data = stream.read()
+            if sha256_digest(data) != digest:
+                self._damaged.add(digest)
+                continue
+            try:
+                left = Left.model_validate_json(data)
+            except ValidationError:  # of another shape: as good as none
+                continue
+            # Touched, so that collection leaves them.
+            if all([self._objects.touch(layer.digest) for layer in left.layers]) and self._are_sound(left):
                 self.adopted = frozenset(layer.digest for layer in left.layers)
                 return Known(left, units)
         return None
 
-    def _is_there(self, layer: LayerLeft) -> bool:
-        # Touched, so that collection leaves it; one of another size was damaged, and is written anew.
-        return self._objects.touch(layer.digest) and self._objects.size(layer.digest) == layer.size
+    def give_up(self, known: Known) -> None:
+        """Note that what `known` returned could not be taken up."""
+        self.adopted = frozenset()
+        self._are_sound(known.left)
+
+    def _are_sound(self, left: Left) -> bool:
+        """Return whether the bytes of all layers are those of their digests; each that is damaged is noted."""
+        return all([self._is_sound(layer.digest) for layer in left.layers])
+
+    def _is_sound(self, digest: str) -> bool:
+        try:
+            self._objects.verify(digest)
+        except NotFound:
+            return False
+        except (Corrupt, Unavailable):  # other bytes, or a disk that cannot read them
+            self._damaged.add(digest)
+            return False
+        return True
 
     def keep(self, merge: Merge, samples: Stored) -> str:
         """Keep what a merge that has ended left, and return the digest of it. `samples`: what of it was stored."""
@@ -144,7 +188,7 @@ class Merges:
             sources=tuple(_state(source, _SOURCE_OF_ITS_OWN) for source in merge.tally.sources),
             steps={str(place): _state(step, ()) for place, step in sorted(merge.tally.steps.items())},
         )
-        digest = self._objects.put_bytes(canonical_json(left.model_dump(mode="json"))).digest
+        digest = self.objects.put_bytes(canonical_json(left.model_dump(mode="json"))).digest
         self._cache.set(self._ends[-1][1], digest)
         return digest
 
@@ -156,6 +200,7 @@ def _options(made: Plan, layers: Mapping[str, str], samples: int) -> str:
     said = {
         "merged": MERGED,
         "pyarrow": pa.__version__,
+        "excerpts": personal_data.VERSION,
         "recipe": made.recipe.model_dump(mode="json"),
         "operators": [[place, operator.id] for place, operator in made.operators],
         "types": [[name, made.types[name]] for name in made.labels],
@@ -176,7 +221,19 @@ def _name(placed: Placed, results: Sequence[UnitResult]) -> str:
 
 
 def take_up(left: Left, merge: Merge, rows: hashlib._Hash) -> None:
-    """Bring a merge that has just begun to where the earlier one stood at its end; `rows`: of its rows_digest."""
+    """Bring a merge that has just begun to where the earlier one stood at its end; `rows`: of its rows_digest.
+
+    Raises NotTakenUp where a layer is gone, or cannot be read.
+    """
+    import pyarrow as pa
+
+    try:
+        _take_up(left, merge, rows)
+    except (NotFound, Corrupt, OSError, ValueError, pa.ArrowException) as error:
+        raise NotTakenUp from error
+
+
+def _take_up(left: Left, merge: Merge, rows: hashlib._Hash) -> None:
     objects = merge.objects
     _fill(merge.tally, left.tally)
     for source, state in zip(merge.tally.sources, left.sources, strict=False):

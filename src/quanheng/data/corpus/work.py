@@ -23,7 +23,6 @@ from quanheng.data.corpus.arrow import to_arrow
 from quanheng.data.corpus.asking import Answers
 from quanheng.data.corpus.elsewhere import Elsewhere, fetch, fetch_part
 from quanheng.data.corpus.lines import Broken
-from quanheng.data.corpus.memory import keep_memory
 from quanheng.data.corpus.operator import Asset, Batch, CorpusStep
 from quanheng.data.corpus.parts import Part, open_part
 from quanheng.data.corpus.read import Document, FileReader
@@ -52,7 +51,7 @@ from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.kinds.recipes import Recipe
 from quanheng.kinds.sources import FileFormat, Reading
 from quanheng.store import JSON, Cache, LocalObjects, ObjectStore, cache_key, canonical_json
-from quanheng.text import encoding, mojibake
+from quanheng.text import encoding, mojibake, personal_data
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,6 +136,8 @@ class Unit(Model):
         ready = [step for step in (*segment.steps, segment.corpus) if step]
         said: dict[str, Any] = {
             "unit": VERSION,
+            # What is quoted of documents that are left out is masked by it, whatever the steps are.
+            "excerpts": personal_data.VERSION,
             "steps": [step.operator.id if step.operator else step.step.model_dump(mode="json") for step in ready],
             "places": [step.place for step in ready],
             "judges": sorted(ContentReview.of(made).judges & {step.place for step in ready}),
@@ -220,7 +221,6 @@ def read_terms(objects: ObjectStore, digest: str) -> list[LexiconTerm]:
 
 def run_unit(item: JSON) -> JSON:
     """Return {"result": digest} of the canonical JSON of a `UnitResult`; `item` is a `Unit`."""
-    keep_memory()
     unit = Unit.model_validate_json(json.dumps(item))
     assets = json.dumps(unit.assets, sort_keys=True)
     made = _plan(unit.objects, unit.recipe.model_dump_json(), assets, unit.answers, unit.again)
@@ -445,7 +445,10 @@ def read_result(objects: ObjectStore, digest: str) -> UnitResult:
         raise Invalid(
             f"the cached result {digest} has a shape of another version",
             f"缓存的中间结果 {digest} 属于其他版本",
-            hint=("Clear the cache and build again.", "请清除缓存后重新构建。"),
+            hint=(
+                "Run `quanheng workspace collect --cached`, then build again.",
+                "请运行 quanheng workspace collect --cached，然后重新构建。",
+            ),
             code="stale_unit",
         ) from error
 

@@ -27,14 +27,18 @@ from quanheng.data.corpus import (
     run_here,
 )
 from quanheng.data.corpus import continued as continued_module
+from quanheng.data.corpus import lines as lines_module
 from quanheng.data.corpus import units as units_module
 from quanheng.data.corpus.bottom_k import BottomK
 from quanheng.data.corpus.keep import KEEPS, Keep
 from quanheng.data.corpus.merge import Merge
 from quanheng.data.corpus.steps import Size
 from quanheng.data.corpus.tally import SourceTally, StepTally, Tally
+from quanheng.errors import Corrupt, Unavailable
 from quanheng.kinds.recipes import Recipe
 from quanheng.store import Cache, LocalObjects, MemoryCache
+from quanheng.text import personal_data
+from quanheng.text.personal_data import Span
 
 #: Documents are dropped, edited, masked, listed for review, hit by terms, and repeated.
 RECIPE = parse_recipe(
@@ -172,7 +176,9 @@ def test_it_is_so_whatever_is_kept(
     assert merged == ["2/empty.jsonl", *old(3)]
 
 
-@pytest.mark.parametrize("change", ["samples", "shards", "groups", "labels", "lexicon", "order", "title", "pyarrow"])
+@pytest.mark.parametrize(
+    "change", ["samples", "shards", "groups", "labels", "lexicon", "order", "title", "pyarrow", "excerpts"]
+)
 def test_another_way_of_merging_begins_anew(
     change: str,
     sources: list[SourceInput],
@@ -198,6 +204,8 @@ def test_another_way_of_merging_begins_anew(
         given = [SourceInput(first.digest, model, layers), given[1]]
     elif change == "pyarrow":
         monkeypatch.setattr("pyarrow.__version__", "another")
+    elif change == "excerpts":
+        monkeypatch.setattr(personal_data, "VERSION", personal_data.VERSION + 1)
     else:
         recipe = recipe.model_copy(
             update={
@@ -272,6 +280,189 @@ def test_a_layer_that_goes_in_this_moment_makes_the_merge_begin_anew(
     monkeypatch.setattr(sys.modules[build.__module__], "take_up", late)
     result = made(sources[:2], objects, cache, assets=lexicon)
     assert result == afresh and result.left_bytes["final"] > sum(layer.size for layer in result.layers)
+
+
+def damage(objects: LocalObjects, digest: str, at: int, bits: int = 1) -> None:
+    """Flip bits of one byte of an object, as a disk does."""
+    path = objects.path(digest)
+    data = bytearray(path.read_bytes())
+    data[at] ^= bits
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+def is_sound(objects: LocalObjects, digest: str) -> bool:
+    try:
+        objects.verify(digest)
+    except Corrupt:
+        return False
+    return True
+
+
+def test_a_layer_that_was_damaged_is_not_taken_up(
+    sources: list[SourceInput], objects: LocalObjects, lexicon: dict[str, AssetInput], merged: list[str]
+) -> None:
+    """Whether the damage makes it unreadable or is in a text: the new corpus is that of a merge from the beginning."""
+    recipe = shaped(9_000, 7)
+    afresh = made(sources[:2], objects, MemoryCache(), recipe, lexicon)
+    of_new = {layer.digest for layer in afresh.layers}
+    cache = MemoryCache()
+    first = made(sources[:1], objects, cache, recipe, lexicon)
+    found = {False: 0, True: 0}
+    for layer in first.layers:
+        if layer.title.startswith(("card", "croissant")):
+            continue
+        sound = objects.path(layer.digest).read_bytes()
+        # At the end of a shard stands what its columns are, and in a list something of a text.
+        for at in (0, layer.size // 3, layer.size // 2, layer.size - 7):
+            damage(objects, layer.digest, at)
+            merged.clear()
+            assert made(sources[:2], objects, MemoryCache(cache), recipe, lexicon) == afresh
+            assert merged == [*old(0), *old(1)], (layer.title, at)
+            assert all(is_sound(objects, new.digest) for new in afresh.layers), (layer.title, at)
+            # What the merge did not write again is left as it is, for whoever mends it.
+            written_again = layer.digest in of_new
+            assert is_sound(objects, layer.digest) == written_again
+            found[written_again] += 1
+            objects.path(layer.digest).chmod(0o644)
+            objects.path(layer.digest).write_bytes(sound)
+    assert found[True] >= 4 and found[False] >= 12
+
+
+def test_the_same_corpus_made_again_mends_all_of_its_layers(
+    sources: list[SourceInput], objects: LocalObjects, lexicon: dict[str, AssetInput], merged: list[str]
+) -> None:
+    cache = MemoryCache()
+    first = made(sources[:2], objects, cache, assets=lexicon)
+    layers = [layer for layer in first.layers if not layer.title.startswith(("card", "croissant"))]
+    for layer in layers:
+        damage(objects, layer.digest, layer.size // 2)
+    assert made(sources[:2], objects, cache, assets=lexicon) == first
+    assert all(is_sound(objects, layer.digest) for layer in layers)
+    merged.clear()
+    assert made(sources[:2], objects, cache, assets=lexicon) == first
+    assert merged == []
+
+
+def test_where_the_longest_merge_was_damaged_a_shorter_one_is_taken_up(
+    sources: list[SourceInput], objects: LocalObjects, lexicon: dict[str, AssetInput], merged: list[str]
+) -> None:
+    afresh, cache = made(sources, objects, MemoryCache(), assets=lexicon), MemoryCache()
+    made(sources[:1], objects, cache, assets=lexicon)
+    second = made(sources[:2], objects, cache, assets=lexicon)
+    damage(objects, next(layer.digest for layer in second.layers if layer.title == "samples.jsonl"), 20)
+    merged.clear()
+    assert made(sources, objects, cache, assets=lexicon) == afresh
+    assert merged == [*old(1), "2/empty.jsonl", *old(3)]
+
+
+def test_counts_that_were_damaged_are_not_taken_up(
+    sources: list[SourceInput], objects: LocalObjects, lexicon: dict[str, AssetInput], merged: list[str]
+) -> None:
+    afresh = made(sources[:2], objects, MemoryCache(), assets=lexicon)
+    cache = MemoryCache()
+    made(sources[:1], objects, cache, assets=lexicon)
+    [state] = states(objects, cache).values()
+    data = objects.path(state).read_bytes()
+    # Another number, and JSON as good as before.
+    damage(objects, state, data.index(b'"masked_documents":') + len(b'"masked_documents":'))
+    merged.clear()
+    assert made(sources[:2], objects, MemoryCache(cache), assets=lexicon) == afresh
+    assert merged == [*old(0), *old(1)]
+    made(sources[:1], objects, cache, assets=lexicon)
+    assert is_sound(objects, state)
+
+
+@pytest.mark.parametrize(
+    ("title", "at", "bits"),
+    [
+        ("data/part-00000.parquet", -7, 255),
+        ("data/part-00000.parquet", 60, 255),
+        ("decisions/", -1, 1),
+        ("samples.jsonl", 0, 1),
+        ("samples.jsonl", 30, 128),
+    ],
+)
+def test_a_layer_that_is_damaged_in_this_moment_makes_the_merge_begin_anew(
+    title: str,
+    at: int,
+    bits: int,
+    sources: list[SourceInput],
+    objects: LocalObjects,
+    lexicon: dict[str, AssetInput],
+    merged: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe, cache = shaped(9_000, 7), MemoryCache()
+    afresh = made(sources[:2], objects, MemoryCache(), recipe, lexicon)
+    first = made(sources[:1], objects, cache, recipe, lexicon)
+    # The last one: full shards of decisions are not read.
+    bad = [layer.digest for layer in first.layers if layer.title.startswith(title)][-1]
+    take_up = continued_module.take_up
+
+    def late(*args: Any) -> None:
+        damage(objects, bad, at, bits)
+        take_up(*args)
+
+    monkeypatch.setattr(sys.modules[build.__module__], "take_up", late)
+    merged.clear()
+    assert made(sources[:2], objects, cache, recipe, lexicon) == afresh
+    assert merged == [*old(0), *old(1)]
+    assert all(is_sound(objects, layer.digest) for layer in afresh.layers)
+
+
+def test_a_layer_that_the_disk_cannot_read_is_not_taken_up(
+    sources: list[SourceInput],
+    objects: LocalObjects,
+    lexicon: dict[str, AssetInput],
+    merged: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    afresh, cache = made(sources[:2], objects, MemoryCache(), assets=lexicon), MemoryCache()
+    made(sources[:1], objects, cache, assets=lexicon)
+
+    def refused(self: LocalObjects, digest: str) -> None:
+        raise Unavailable("the disk did not answer", "磁盘出错", code="io_error")
+
+    monkeypatch.setattr(LocalObjects, "verify", refused)
+    merged.clear()
+    assert made(sources[:2], objects, cache, assets=lexicon) == afresh
+    assert merged == [*old(0), *old(1)]
+
+
+def test_another_recogniser_masks_every_excerpt_anew(
+    make_source: MakeSource, objects: LocalObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of documents that were left out, of broken rows, and where the recipe has no step for personal data."""
+    recipe = parse_recipe(
+        'name = "r"\ntitle = { en = "r", zh = "r" }\n[[steps]]\nuse = "length"\n'
+        '[[steps]]\ndrop = "characters < 20"\nreason = "too_short"\n'
+    )
+    long = "城市公园里的银杏树和它们的落叶，秋天一到就铺满了湖边的小路。"
+    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in (long, "某甲住在东村")]
+    first = make_source({"a.jsonl": "\n".join([*lines, '{"text": "某甲也来']).encode()}, "甲")
+    second = make_source({"b.jsonl": json.dumps({"text": long * 2}).encode()}, "乙")
+    cache = MemoryCache()
+    before = made([first], objects, cache, recipe)
+    monkeypatch.setattr(personal_data, "VERSION", personal_data.VERSION + 1)
+
+    def find(text: str) -> list[Span]:
+        at = text.find("某甲")
+        return [Span(at, at + 2, "name")] if at >= 0 else []
+
+    monkeypatch.setattr(lines_module, "find", find)
+    monkeypatch.setattr(lines_module, "find_all", lambda texts, packed: [find(text) for text in texts])
+    for some in ([first], [first, second]):
+        after = made(some, objects, cache, recipe)
+        assert after == made(some, objects, MemoryCache(), recipe)
+        assert after.model.totals.documents == len(some)
+        for title, told in (("samples.jsonl", 1), ("rejected.jsonl", 1)):
+            assert said(objects, before, title).count("某甲") == told
+            assert "某甲" not in said(objects, after, title)
+
+
+def said(objects: LocalObjects, result: CorpusResult, title: str) -> str:
+    return objects.path(next(layer.digest for layer in result.layers if layer.title == title)).read_text("utf-8")
 
 
 def test_a_state_of_another_shape_is_none(
