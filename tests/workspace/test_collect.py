@@ -196,6 +196,105 @@ def test_cached_layers_stay_as_long_as_their_entry(workspace: Any) -> None:
     assert workspace.cache.get("question") is None
 
 
+def test_what_is_only_kept_for_reuse_goes_when_that_is_asked(workspace: Any) -> None:
+    register(workspace, "a", [("a.txt", b"used")])
+    workspace.put(b"uploaded, not registered yet")
+    for data in (b"a result of a unit", b"used"):
+        workspace.cache.set(data.decode(), workspace.objects.put_bytes(data).digest)
+    workspace.objects.put_bytes(b"rows that the result names")
+    assert collect(workspace) == module.Collected(0, 0)
+    done = collect(workspace, cached=True)
+    assert (done.layers, done.cache_entries, done.left_for_jobs) == (2, 2, False)
+    assert workspace.cache.get("a result of a unit") is None
+    assert not _here(workspace, b"a result of a unit") and not _here(workspace, b"rows that the result names")
+    assert _here(workspace, b"used") and _here(workspace, b"uploaded, not registered yet")
+    assert _doomed() == 0 and fsck(workspace).ok
+
+
+def test_what_a_running_job_stored_or_used_stays_when_the_rest_of_the_cache_goes(workspace: Any) -> None:
+    for key in ("before", "used by the job"):
+        digest = workspace.objects.put_bytes(key.encode()).digest
+        workspace.cache.set(key, digest)
+        for path in (workspace.objects.path(digest), workspace.cache._path(key)):
+            os.utime(path, (time.time() - 3600,) * 2)
+    with cursor() as cur:
+        began = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=30)
+        cur.execute(
+            "UPDATE qh_core_job SET state = 'running', started_at = %s WHERE verb = 'workspace.create'", [began]
+        )
+    assert workspace.cache.get("used by the job")
+    workspace.objects.put_bytes(b"a shard of the job")
+    done = collect(workspace, cached=True)
+    assert (done.layers, done.cache_entries, done.left_for_jobs) == (1, 1, True)
+    assert workspace.cache.get("used by the job") and _here(workspace, b"a shard of the job")
+    with cursor() as cur:
+        cur.execute("UPDATE qh_core_job SET state = 'done'")
+    done = collect(workspace, cached=True)
+    assert (done.layers, done.cache_entries, done.left_for_jobs) == (2, 1, False)
+
+
+def _readings(data: bytes) -> list[str]:
+    """Return an object as text in each way that it can be read: as it lies, unpacked, as a table."""
+    import io
+    import zipfile
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    import zstandard
+
+    found = [data.decode("utf-8", "replace")]
+    if data.startswith(b"\x28\xb5\x2f\xfd"):
+        found += _readings(zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True).read())
+    elif data.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(data)) as zipped:
+            found += [said for name in zipped.namelist() for said in _readings(zipped.read(name))]
+    elif data.startswith(b"PAR1"):
+        found.append(str(pq.read_table(io.BytesIO(data)).to_pylist()))
+    elif data.startswith(b"ARROW1"):
+        found.append(str(pa.ipc.open_file(data).read_all().to_pylist()))
+    elif data.startswith(b"\xff\xff\xff\xff"):
+        found.append(str(pa.ipc.open_stream(data).read_all().to_pylist()))
+    return found
+
+
+def _holders(workspace: Any, text: str) -> list[str]:
+    return [
+        d
+        for d in workspace.objects.iterate()
+        if any(text in said for said in _readings(workspace.objects.path(d).read_bytes()))
+    ]
+
+
+def test_after_a_takedown_no_object_holds_the_text(workspace: Any, tmp_path: Path) -> None:
+    text = "灰背白腹的候鸟"
+    places = "公园里的银杏树 城市的地铁线路 山里的茶园 海边的渔港 老街上的书店 雨后的稻田 学校的图书馆".split()
+    rows = [
+        f"{place}在第{n * 7}天的清晨显得格外安静，让来访的{n + 3}位客人流连忘返，写下了很长的游记。"
+        for n, place in enumerate(places)
+    ]
+    for name, lines in (
+        ("a", [*rows, f"湖边来了几只{text}，城里的许多居民带着孩子前来观看，它在这里停留了整整三十一天。"]),
+        ("b", rows[:3]),
+    ):
+        (tmp_path / f"{name}.txt").write_text("\n".join(lines), "utf-8")
+        workspace.source.register(
+            path=str(tmp_path / f"{name}.txt"), title=name, document="line", licence="CC0-1.0", as_name=name
+        )
+    old = workspace.corpus.build(sources=["source:a", "source:b"], keep="all").digest
+    new = workspace.corpus.takedown(corpus=old, match=[text]).digest
+    for digest in (old, workspace.load("source:a").digest):
+        workspace.artifact.withdraw(artifact=digest, reason="personal data")
+    assert collect(workspace).layers == 0
+    assert _holders(workspace, text)  # the rows of the unit, kept so that a next build need not make them again
+    done = collect(workspace, cached=True)
+    assert done.layers and done.cache_entries
+    assert _holders(workspace, text) == []
+    assert len(_holders(workspace, rows[5])) > 0 and fsck(workspace).ok
+    assert workspace.load(new).model.totals.documents == len(rows)
+    again = workspace.corpus.build(sources=["source:b"])
+    assert not again.cached and workspace.load(again.digest).model.totals.documents == 3
+
+
 def test_what_a_running_job_may_have_stored_stays(workspace: Any) -> None:
     with cursor() as cur:
         cur.execute("UPDATE qh_core_job SET state = 'running' WHERE verb = 'workspace.create'")

@@ -18,7 +18,7 @@ import clusters
 from clusters import Ray
 from databases import Place, Templates, wait_until
 from quanheng.core.executors import LocalExecutor
-from quanheng.errors import Forbidden
+from quanheng.errors import Forbidden, Invalid
 from unit.endpoints.loopback import Told, completion, serve
 
 pytestmark = [
@@ -111,8 +111,14 @@ def test_endpoints_are_asked_by_workers_and_a_key_that_they_lack_is_told_first(
         server.replies = [completion("得分：4")]  # a service that needs none
         built = workspace.corpus.build(**given)
         assert len(server.requests) == 8 and {h.get("authorization") for _, h, _ in server.requests} == {None}
-    [shard] = workspace.load(built.digest).model.shards
-    assert shard.documents == 6
+    model = workspace.load(built.digest).model
+    assert [shard.documents for shard in model.shards] == [6]
+    # The service is away now: all is in the cache, and a guard that no step asks is told of, not asked.
+    again = workspace.corpus.build(**given, again=True)
+    assert not again.cached and workspace.load(again.digest).model.rows_digest == model.rows_digest
+    with pytest.raises(Invalid) as unused:
+        workspace.corpus.build(**given, guard=given["scorer"])
+    assert unused.value.code == "asset_unused"
 
 
 def test_a_cluster_of_its_own_knows_no_secret_and_ends_with_its_driver(tmp_path: Path) -> None:

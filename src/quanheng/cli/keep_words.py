@@ -131,12 +131,17 @@ def collect(caller: Caller, values: dict[str, Any]) -> None:
     from quanheng.core.collect import collect as run
 
     with caller.open() as workspace, counter(caller, "collect", "回收") as progress:
-        done = run(workspace, progress)
+        done = run(workspace, progress, cached=bool(values.get("cached")))
     if caller.json:
         caller.print_json(asdict(done))
         return
     size = size_text(done.bytes)
     caller.tell(f"Collected: {done.layers} layers, {size}", f"已回收：{done.layers} 个数据层，{size}")
+    if done.left_for_jobs:
+        caller.tell(
+            "A job is running: what was stored or used since it began stays. Collect again when it has ended.",
+            "有作业正在运行：自其开始以来存入或用到的内容予以保留。请在作业结束后再次回收。",
+        )
 
 
 def export(caller: Caller, values: dict[str, Any]) -> None:

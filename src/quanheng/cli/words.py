@@ -187,6 +187,10 @@ NOUN_WORDS: Mapping[str, Mapping[str, Word]] = {
         "collect": word(
             "workspace.collect", "keep_words:collect",
             ("Remove layers that nothing uses", "回收无人引用的数据层"),
+            flag("cached",
+                 "Also remove what is only kept for reuse: results between the steps of builds, answers of models; "
+                 "a later build makes them again, and asks again",
+                 "同时清除仅为重复使用而保留的缓存：构建的中间结果、模型的回答；以后构建时会重新计算、重新提问"),
         ),
     },
     "bundle": {

@@ -47,31 +47,43 @@ _AWAITED = (
 
 @dataclass(frozen=True)
 class Collected:
-    """What a collection removed: layers and their bytes, temporary files, cache entries."""
+    """What a collection removed: layers and their bytes, temporary files, cache entries.
+
+    left_for_jobs: jobs that run kept what was stored or used since the first of them began, though all was to go.
+    """
 
     layers: int
     bytes: int
     temporary: int = 0
     cache_entries: int = 0
+    left_for_jobs: bool = False
 
 
-def collect(workspace: Workspace, progress: Callable[[int, int | None], None] = lambda done, total: None) -> Collected:
+def collect(
+    workspace: Workspace,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+    *,
+    cached: bool = False,
+) -> Collected:
     """Return what was removed: unused layers older than the setting `collect_after_h`, left-over temporary files.
 
-    Layers named by a cache entry stay until the entry is 30 days old. Needs the permission own. Conflict when
-    another collection, or a backup, is running.
+    Layers named by a cache entry stay until the entry is 30 days old. cached: also every cache entry and every object
+    that was never registered, whatever its age; but nothing that a running job has stored or used. Needs the
+    permission own. Conflict when another collection, or a backup, is running.
     """
     retry_locked(lambda: permission.require(workspace.session, "own", "workspace.collect", scope="workspace"))
     now = clock.now()
     with alone(workspace.folder):
         cutoff = _cutoff(now - dt.timedelta(hours=workspace.settings.number("collect_after_h")))
-        entries = workspace.cache.evict(CACHE_AGE_S, now.timestamp())
-        cached = set(_cached(workspace))
-        _doom_rows(cutoff, cached)
-        _doom_files(workspace, cutoff, cached)
-        layers, size = _remove_all(workspace, _doomed(), cutoff, progress)
+        # What a job stored or looked up in the cache is as young as that; an upload has a row, and keeps its hours.
+        loose = _cutoff(now) if cached else cutoff
+        entries = workspace.cache.evict(0 if cached else CACHE_AGE_S, (loose if cached else now).timestamp())
+        named = set(_cached(workspace))
+        _doom_rows(cutoff, named)
+        _doom_files(workspace, loose, named)
+        layers, size = _remove_all(workspace, _doomed(), loose, progress)
         temporary = workspace.objects.sweep_temporary(TEMPORARY_AGE_S, now.timestamp())
-    return Collected(layers, size, temporary, entries)
+    return Collected(layers, size, temporary, entries, left_for_jobs=cached and loose < now)
 
 
 def remove_layers(workspace: Workspace, digests: list[str], *, actor_id: str | None = None) -> Collected:

@@ -17,7 +17,7 @@ from quanheng.core.resolve import local_path
 from quanheng.core.save import read_file
 from quanheng.core.session import Session
 from quanheng.core.verb import query, verb
-from quanheng.data.endpoint_assets import ENDPOINT_ROLES, check_nodes, endpoint_assets
+from quanheng.data.endpoint_assets import ENDPOINT_ROLES, checked_first, endpoint_assets
 from quanheng.data.lexicon_days import AS_OF, dated, day_of
 from quanheng.data.page_reading import layer_files
 from quanheng.errors import Conflict, Invalid, Text
@@ -176,14 +176,13 @@ def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
     assets = layer_assets(given, ctx.many("benchmarks"), ctx.objects)
     with ExitStack() as stack:
         assets |= endpoint_assets(given, ctx.objects, ctx.settings, stack)
-        check_nodes(given, ctx.settings.executor, ctx.map)
         result = build(
             sources,
             recipe,
             objects=ctx.objects,
             cache=ctx.cache,
             progress=ctx.progress,
-            map=ctx.map,
+            map=checked_first(given, ctx.settings.executor, ctx.map),
             assets=assets,
             samples=inp.samples,
             keep=inp.keep,

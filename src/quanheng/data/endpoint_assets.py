@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from quanheng.core.context import Loaded, Settled
@@ -11,7 +12,7 @@ from quanheng.core.resolve import check_address
 from quanheng.errors import Forbidden, QuanhengError
 from quanheng.kinds.models import Endpoint
 from quanheng.kinds.platform import Files
-from quanheng.store import LocalObjects, write_zip
+from quanheng.store import JSON, LocalObjects, write_zip
 
 if TYPE_CHECKING:
     from quanheng.data.corpus import AssetInput
@@ -73,15 +74,32 @@ def described_endpoints(given: Mapping[str, Loaded], objects: LocalObjects) -> d
     return found
 
 
-def check_nodes(given: Mapping[str, Loaded], executor: str, map: Map) -> None:
-    """Raise, before the work, what keeps the workers of a cluster from asking an endpoint; one question for each.
+def checked_first(given: Mapping[str, Loaded], executor: str, map: Map) -> Map:
+    """Return a `map` that asks each endpoint one question, from a worker of the cluster, before the first item it runs.
 
-    No key is sent along with a task: Forbidden "no_key_on_nodes" where a service wants one that the nodes have not.
+    Without an item nothing is asked: where all is in the cache, a service may be away. Raises what keeps the workers
+    from asking; no key is sent along with a task: Forbidden "no_key_on_nodes" where a service wants one that they lack.
     """
+    if executor == "local":
+        return map
+    unchecked = [True]
+
+    def run(function: str, items: Iterable[JSON]) -> Iterator[JSON]:
+        rest = iter(items)
+        for first in rest:
+            if unchecked:
+                _check_nodes(given, executor, map)
+                unchecked.clear()
+            yield from map(function, chain([first], rest))
+
+    return run
+
+
+def _check_nodes(given: Mapping[str, Loaded], executor: str, map: Map) -> None:
     from quanheng.endpoints.asset import endpoint_bytes, key_variable
 
     for role in ENDPOINT_ROLES:
-        if executor == "local" or (one := given.get(role)) is None or not isinstance(one.model, Endpoint):
+        if (one := given.get(role)) is None or not isinstance(one.model, Endpoint):
             continue
         try:
             list(map(ASK_ONCE, [{"role": role, "endpoint": endpoint_bytes(one.model).decode()}]))

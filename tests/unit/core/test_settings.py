@@ -123,6 +123,14 @@ def test_numbers_are_kept_or_refused(number: int) -> None:
         ("a.test:0", "a.test:0"),
         ("[a.test]", "[a.test]"),
         ("-a.test", "-a.test"),
+        ("*.0.0.5", "*.0.0.5"),
+        ("*.５", "*.５"),
+        ("*.0x5", "*.0x5"),
+        ("straße.test", "straße.test"),
+        ("fd00::1::2", "fd00::1::2"),
+        ("::1%eth0", "::1%eth0"),
+        ("[fd00::1]:0", "[fd00::1]:0"),
+        ("a。test：80", "a。test：80"),
         ("https://u:hidden@a.test?hidden", "https://a.test"),
     ],
 )
@@ -135,7 +143,7 @@ def test_what_is_no_host_is_named(tmp_path: Path, value: str, wrong: str) -> Non
 
 
 def test_hosts_as_they_may_be_written(tmp_path: Path) -> None:
-    written = "LLM.example.com, 10.0.0.5:8000,*.aliyuncs.com , [fd00::1]:9000, my_service, 例子.中国,"
+    written = "LLM.example.com, 10.0.0.5:8000,*.aliyuncs.com , [fd00::1]:9000, FD00::1, my_service, 例子.中国,"
     assert Settings(tmp_path, {"allowed_hosts": written}).allowed_hosts == {
-        "llm.example.com", "10.0.0.5:8000", "*.aliyuncs.com", "[fd00::1]:9000", "my_service", "例子.中国",
+        "llm.example.com", "10.0.0.5:8000", "*.aliyuncs.com", "[fd00::1]:9000", "fd00::1", "my_service", "例子.中国",
     }  # fmt: skip
