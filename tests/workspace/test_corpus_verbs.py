@@ -243,3 +243,21 @@ def test_the_text_of_a_takedown_is_kept_nowhere(built: Any) -> None:
     assert all(text not in row for row in Job.objects.values_list("input", flat=True))
     assert built.corpus.takedown(corpus="corpus:c", match=[text]).cached
     assert not built.corpus.takedown(corpus="corpus:c", match=["第8位游客写道"]).cached
+    with pytest.raises(QuanhengError) as caught:
+        built.corpus.takedown(corpus="corpus:c", match=["第7位恐龙写道"])
+    assert caught.value.code == "nothing_matches" and "恐龙" not in json.dumps(
+        caught.value.to_json(), ensure_ascii=False
+    )
+    for told in Job.objects.values():
+        assert "恐龙" not in str(told) and text not in str(told)
+    logs = [path.read_text("utf-8") for path in sorted((built.folder / "jobs").glob("*.log"))]
+    assert any("taken down" in log for log in logs)
+    assert all(said not in log for log in logs for said in (text, "恐龙"))
+
+
+def test_a_takedown_by_address_says_what_has_none(built: Any) -> None:
+    made = built.corpus.takedown(corpus="corpus:c", url=["https://a.example/1"])
+    log = (built.folder / "jobs" / f"{made.job}.log").read_text("utf-8")
+    assert "dropped before carry no address" in log and "没有网址记录" in log
+    made = built.corpus.takedown(corpus="corpus:c", match=["第7位游客写道"])
+    assert "no address" not in (built.folder / "jobs" / f"{made.job}.log").read_text("utf-8")

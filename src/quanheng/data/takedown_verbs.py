@@ -22,7 +22,10 @@ class CorpusTakedown(WithSources):
     """Input of corpus.takedown."""
 
     url: list[str] = param(
-        [], "Addresses; one ending in * names all that begin so", "网址；以 * 结尾表示所有以此开头的网址"
+        [],
+        "Addresses; one ending in * names all that begin so. Documents that were dropped before carry no address: name "
+        "them by id, source or text",
+        "网址；以 * 结尾表示所有以此开头的网址。此前已剔除的文档没有网址记录，请按编号、来源或文字指明",
     )
     digest: list[str] = param([], "Digests of documents (text_digest)", "文档摘要（text_digest）")
     document: list[str] = param(
@@ -78,6 +81,11 @@ def corpus_takedown(ctx: JobContext, inp: CorpusTakedown) -> Draft:
         f"{len(taken.ids):,} documents taken down; {taken.emptied:,} excerpts elsewhere removed",
         f"已下架 {len(taken.ids):,} 篇文档；另清除其他各处的摘录 {taken.emptied:,} 条",
     )
+    if inp.url:
+        ctx.log(
+            "documents that were dropped before carry no address: name them by id, source or text",
+            "此前已剔除的文档没有网址记录：请按编号、来源或文字指明",
+        )
     return Draft(made, layers)
 
 

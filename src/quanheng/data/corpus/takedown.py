@@ -17,8 +17,15 @@ from quanheng.data.corpus.build import JSONL, ROWS_HEADER
 from quanheng.data.corpus.cards import card, croissant
 from quanheng.data.corpus.shards import DECISION_COLUMNS, PARQUET, ShardWriter, TableWriter, parquet_rows
 from quanheng.data.corpus.takedown_counts import Listed, Taken, counted
-from quanheng.data.corpus.traces import OpenLayer, Traces, emptied_decisions, emptied_lines, tables
-from quanheng.errors import Invalid, NotFound
+from quanheng.data.corpus.traces import (
+    OpenLayer,
+    Traces,
+    emptied_decisions,
+    emptied_lines,
+    kept_originals,
+    tables,
+)
+from quanheng.errors import Conflict, Invalid, NotFound
 from quanheng.kinds.base import Model
 from quanheng.kinds.corpora import Corpus, CorpusV3, Shard
 from quanheng.kinds.sources import Source
@@ -29,14 +36,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SAMPLES = "samples.jsonl"
+#: So many ids are named in a hint.
+SHOWN = 10
 Progress = Callable[[int, int | None], None]
 
 
 class Wanted(Model):
     """Which documents go: whoever one of these names.
 
-    urls: addresses, one ending in * names all that begin so. digests: `text_digest` of documents. sources: digests.
-    match: a text that stands in the document, width and case aside. ids: of documents, also of such as were dropped.
+    urls: addresses, one ending in * names all that begin so; of a document that was dropped none is recorded. digests:
+    `text_digest` of documents. sources: digests. match: a text that stands in the document, width and case aside. ids:
+    of documents, also of such as were dropped.
     """
 
     urls: tuple[str, ...] = ()
@@ -81,13 +91,14 @@ def take_down(
     """Return the new version, its layers, and what was taken.
 
     Raises NotFound "no_such_source" or "no_such_document" for a source, digest or id that the corpus has not,
-    "nothing_matches" when nothing is named in any layer, Invalid "empty_corpus" when no document would be left.
+    "nothing_matches" when nothing is named in any layer, Conflict "kept_elsewhere" for the id of a copy whose original
+    would stay, Invalid "empty_corpus" when no document would be left.
     """
     import hashlib
 
     _check_sources(corpus, wanted.sources)
     parts = wanted.parts()
-    taken, shards, kept = Taken(), [], []
+    taken, shards, kept = Taken(whole=frozenset(wanted.sources)), [], []
     rows = hashlib.sha256(ROWS_HEADER)
     by_title = {layer.title: layer for layer in layers}
     for number, shard in enumerate(corpus.shards):
@@ -109,7 +120,8 @@ def take_down(
             hint=("Withdraw the corpus: quanheng artifact withdraw", "请撤回整个语料：quanheng artifact withdraw"),
             code="empty_corpus",
         )
-    traces = Traces({*taken.ids, *wanted.ids}, frozenset(wanted.sources), parts, taken.excerpts - {""})
+    _check_originals(wanted, taken, layers, open_layer)
+    traces = Traces({*taken.ids, *wanted.ids}, frozenset(wanted.sources), parts, taken.quotes)
     decisions, personal = _decisions(layers, open_layer, objects, taken, traces)
     others = [
         emptied_lines(title, open_layer, objects, traces, drop=title == SAMPLES)
@@ -141,6 +153,27 @@ def _check_sources(corpus: Corpus, named: Sequence[str]) -> None:
             )
 
 
+def _check_originals(wanted: Wanted, taken: Taken, layers: Sequence[Layer], open_layer: OpenLayer) -> None:
+    """Raise Conflict "kept_elsewhere" when a document is named whose text, or nearly that, a kept one still holds."""
+    decisions = [layer for layer in layers if layer.title.startswith("decisions/")]
+    originals = kept_originals((id for id in wanted.ids if id not in taken.ids), decisions, open_layer)
+    left = {id: kept for id, kept in originals.items() if kept not in taken.ids}
+    if not left:
+        return
+    copy, original = next(iter(left.items()))
+    kept = list(dict.fromkeys(left.values()))
+    named = " ".join(f"--document {id}" for id in kept[:SHOWN]) + (" …" if len(kept) > SHOWN else "")
+    raise Conflict(
+        f"the document {copy} was dropped as a copy: the kept document {original} holds its text, or nearly that",
+        f"文档 {copy} 因重复已被剔除：相同或近似的文字仍在保留的文档 {original} 中",
+        hint=(
+            f"Look at what was kept, and name it too: {named}; or name its source, or a text that stands in both.",
+            f"请查看所保留的文档，并一并指明：{named}；也可指明其来源，或两者共有的文字。",
+        ),
+        code="kept_elsewhere",
+    )
+
+
 def _check_named(wanted: Wanted, taken: Taken) -> None:
     """Raise NotFound for a digest or an id that the corpus has not, or when nothing at all is named."""
     for missing in (*wanted.digests, *wanted.ids):
@@ -160,8 +193,10 @@ def _check_named(wanted: Wanted, taken: Taken) -> None:
             "no document of the corpus is named by this",
             "语料中没有符合条件的文档",
             hint=(
-                "Addresses must be whole, or end in *. Look first: quanheng corpus samples",
-                "网址须写完整，或以 * 结尾。可先查看：quanheng corpus samples",
+                "Addresses must be whole, or end in *. Documents that were dropped before carry no address: name them "
+                "by id, source or text. Look first: quanheng corpus samples",
+                "网址须写完整，或以 * 结尾；此前已剔除的文档没有网址记录，请按编号、来源或文字指明。"
+                "可先查看：quanheng corpus samples",
             ),
             code="nothing_matches",
         )
@@ -267,7 +302,7 @@ def _decisions(
     with ShardWriter(
         objects, f"decisions/part-{number:05d}.parquet", DECISION_COLUMNS, shard_bytes=2**62, group_rows=8192
     ) as writer:
-        for row in taken.rows:
+        for row in taken.rows():
             writer.add((row, 0))
     return [*made, *writer.layers], personal
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from quanheng.data.corpus.lines import excerpt
+from quanheng.data.corpus.traces import Quotes
 from quanheng.kinds.corpora import (
     Amount,
     Corpus,
@@ -28,10 +30,12 @@ REASON = "taken_down"
 class Taken:
     """What went: ids, by source documents, characters, bytes and tokens, and the sources' counts by what was done.
 
-    tokens are 0 where the corpus has none. digests, dropped: those asked for that were found in the shards, and ids
-    asked for that were found among the dropped. excerpts: what other layers may have quoted. emptied: how often they
-    did, of this or of what else was named.
+    tokens are 0 where the corpus has none. whole: sources that go as such; what is quoted of them is known by its
+    source. digests, dropped: those asked for that were found in the shards, and ids asked for that were found among the
+    dropped. quotes: what other layers may have quoted. emptied: how often they did, of this or of what else was named.
     """
+
+    whole: frozenset[str] = frozenset()
 
     ids: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     sources: dict[str, list[int]] = field(default_factory=dict)
@@ -39,21 +43,26 @@ class Taken:
     reviewed: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     language: Counter[str] = field(default_factory=Counter)
     masked: int = 0
-    rows: list[tuple[object, ...]] = field(default_factory=list)
     digests: set[str] = field(default_factory=set)
     dropped: set[str] = field(default_factory=set)
-    excerpts: set[str] = field(default_factory=set)
+    quotes: Quotes = field(default_factory=Quotes)
     emptied: int = 0
 
     def add(self, id: str, source: str, text: str, flags: Sequence[str], tokens: int) -> None:
         """Count a document."""
-        self.excerpts.add(excerpt(text))
+        if source not in self.whole:
+            self.quotes.add(excerpt(text))
         size = (1, len(text), len(text.encode("utf-8")), tokens)
-        self.ids[id] = source, size
+        # Interned: of a million documents each would hold its own copy of the digest of its source.
+        self.ids[id] = sys.intern(source), size
         _plus(self.sources.setdefault(source, [0] * len(size)), size)
         self.language.update(flags[:1])
         self.masked += "masked" in flags
-        self.rows.append((id, source, "drop", REASON, "", "", "", ""))
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """Yield the decisions that tell of what went."""
+        for id, (source, _) in self.ids.items():
+            yield id, source, "drop", REASON, "", "", "", ""
 
     def note(self, into: dict[str, dict[str, list[int]]], id: str, names: Iterable[str]) -> None:
         """Count a document that is gone under each of the names that it had been counted under."""

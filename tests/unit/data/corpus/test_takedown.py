@@ -23,7 +23,8 @@ from quanheng.data.corpus import (
     shipped_recipe,
 )
 from quanheng.data.corpus.takedown import Wanted, take_down
-from quanheng.errors import QuanhengError
+from quanheng.data.corpus.takedown_counts import Taken
+from quanheng.errors import Conflict, NotFound, QuanhengError
 from quanheng.kinds.corpora import Corpus
 from quanheng.store import Layer, LocalObjects, MemoryCache
 
@@ -258,6 +259,195 @@ def test_the_same_excerpt_of_another_document_goes_too(make_source: MakeSource, 
     assert PARK in str(rows(built[0].layers, objects, "decisions/"))
     _, layers = down(built, objects, ids=(rows(built[0].layers, objects, "data/")[0][0],))
     assert "银杏" not in all_text(layers, objects)
+
+
+TOFU = QUOTED[5]["text"]
+
+
+def corpus_of(make_source: MakeSource, objects: LocalObjects, lines: list[str], recipe: str = SHORT) -> Built:
+    """Return a corpus of a source with these lines, and one of another text that always stays."""
+    stays = json.dumps({"text": TOFU, "url": "https://x.example/tofu"}, ensure_ascii=False)
+    sources = [make_source({"a.jsonl": "\n".join([stays, *lines]).encode()}, "甲")]
+    return build(sources, parse_recipe(recipe), objects, MemoryCache(), lambda done, total: None, run_here), sources
+
+
+def rejected(layers: tuple[Layer, ...], objects: LocalObjects) -> list[str]:
+    [layer] = [layer for layer in layers if layer.title == "rejected.jsonl"]
+    with objects.open(layer.digest) as stream:
+        return [json.loads(line)["excerpt"] for line in stream]
+
+
+@pytest.mark.parametrize(
+    ("match", "broken"),
+    [
+        ('他说"银杏"好', '{"text": "昨天他说\\"银杏\\"好，大家'),
+        ("见a.example/银杏园", '{"text": "参见a.example\\/银杏园的介绍'),
+        ("第一行\n银杏园", '{"text": "第一行\\n银杏园的介绍'),
+        ("第一行\n银杏园", '{"text": "第一行\\r\\n银杏\\b\\f园的介绍'),
+        ("第一列\t银杏园", '{"text": "第一列\\t银杏园的介绍'),
+        ("银杏\\园", '{"text": "这是银杏\\\\园的介绍'),
+        ("银杏\\u56ed", '{"text": "这是银杏\\\\u56ed的介绍'),
+        ("银杏\\new", "不是 JSON 的一行：银杏\\new"),
+        ("银杏😀园", '{"text": "这是银杏\\ud83d\\ude00园的介绍'),
+        ("银杏\\n园", '{"text": "' + "字" * 180 + "银杏\\\\n园的介绍"),
+        ("银杏园里的介绍", '{"text": "' + "字" * 184 + "银杏园里\\u7684介绍"),
+    ],
+)
+def test_a_text_is_found_as_json_writes_it(
+    make_source: MakeSource, objects: LocalObjects, match: str, broken: str
+) -> None:
+    built = corpus_of(make_source, objects, [broken, '{"text": "不相干的坏行\\n'])
+    assert "银杏" in rejected(built[0].layers, objects)[0]
+    _, layers = down(built, objects, match=(match,))
+    assert rejected(layers, objects) == ["", '{"text": "不相干的坏行\\n']
+
+
+@pytest.mark.parametrize("way", ["urls", "digests", "ids"])
+def test_a_broken_copy_of_what_is_gone_goes_too(make_source: MakeSource, objects: LocalObjects, way: str) -> None:
+    text = PARK[:10] + "\n" + PARK[10:] + "管理处每周清扫两次。"
+    row = json.dumps({"text": text, "url": "https://a.example/park"}, ensure_ascii=False)
+    cut = [
+        row[:-30],
+        json.dumps({"text": text})[:-40],
+        json.dumps({"id": 7, "text": text}, ensure_ascii=False)[:30],
+        "城市公园里的银杏树和它们的　落叶，秋天一到就铺满了湖边",
+    ]
+    # Too little of it, another end, and a text that is no document of the corpus.
+    other = ['{"text": "城市公园里的银', '{"text": "城市公园里的银杏树是谁栽的', '{"text": "冬天的湖面']
+    built = corpus_of(make_source, objects, [row, *cut, *other])
+    [kept] = [row for row in rows(built[0].layers, objects, "data/") if "银杏" in row[2]]
+    named = {"urls": "https://a.example/park", "ids": kept[0], "digests": kept[3]}[way]
+    _, layers = down(built, objects, **{way: (named,)})
+    assert rejected(layers, objects) == ["", "", "", "", *other]
+
+
+def test_a_broken_copy_of_what_was_dropped_goes_too(make_source: MakeSource, objects: LocalObjects) -> None:
+    dropped = json.dumps({"text": "银杏树下见，老地方，三点。"}, ensure_ascii=False)
+    less = json.dumps({"text": "老地方见。"}, ensure_ascii=False)
+    broken = [dropped[:-1], less[:-1]]
+    built = corpus_of(make_source, objects, [dropped, less, *broken])
+    ids = tuple(row[0] for row in rows(built[0].layers, objects, "decisions/"))
+    _, layers = down(built, objects, ids=ids)
+    # What has fewer characters than the least may stand in any row.
+    assert rejected(layers, objects) == ["", broken[1]]
+
+
+def test_a_broken_row_of_a_source_that_is_gone_goes_by_its_source(
+    make_source: MakeSource, objects: LocalObjects
+) -> None:
+    built = quoted_corpus(make_source, objects)
+    digests = {layer.title: layer.digest for layer in built[0].layers}
+
+    def opened(title: str) -> BinaryIO:
+        return objects.open(digests[title])
+
+    models, source = [source.model for source in built[1]], built[1][0].digest
+    arguments = built[0].model, built[0].layers, opened
+    *_, whole = take_down(*arguments, Wanted(sources=(source,)), objects, models, lambda done, total: None)
+    assert whole.ids and not whole.quotes.hold(PARK + "管理处每周清扫两次。")
+    *_, one = take_down(*arguments, Wanted(ids=tuple(whole.ids)), objects, models, lambda done, total: None)
+    assert one.ids.keys() == whole.ids.keys() and one.quotes.hold(PARK + "管理处每周清扫两次。")
+
+
+def test_quotes_hold_no_text_and_little_memory() -> None:
+    import tracemalloc
+
+    texts = [f"{n:06d}" + "银杏树下的小路" * 40 for n in range(2000)]
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    taken = Taken()
+    for n, text in enumerate(texts):
+        taken.add(f"{n:020d}", "sha256:" + "".join("1" * 64), text, ("zh",), 0)
+    each = (tracemalloc.get_traced_memory()[0] - before) / len(texts)
+    tracemalloc.stop()
+    assert each < 800
+
+
+def copies(make_source: MakeSource, objects: LocalObjects) -> tuple[Built, dict[str, str]]:
+    """Return a corpus, and ids by name: of a kept document and of what repeats it, of a short one and its copy."""
+    ends = {"kept": "两次。", "near": "两回，", "exact": "两回，", "same": "两次。"}
+    texts = {name: PARK + "管理处每周清扫" + end for name, end in ends.items()}
+    texts |= {"short": "银杏树下见。", "again": "银杏树下见。"}
+    lines = [
+        json.dumps({"text": text, "url": f"https://{name}.example/"}, ensure_ascii=False)
+        for name, text in texts.items()
+    ]
+    built = corpus_of(make_source, objects, lines)
+    begin = rows(built[0].layers, objects, "data/")[0][0].rpartition("-")[0]
+    ids = {name: f"{begin}-{row}" for row, name in enumerate(texts, 2)}
+    of = {row[0]: (row[3], row[5]) for row in rows(built[0].layers, objects, "decisions/")}
+    assert of == {
+        ids["near"]: ("near_duplicate", ids["kept"]),
+        ids["exact"]: ("duplicate", ids["near"]),
+        ids["same"]: ("duplicate", ids["kept"]),
+        ids["short"]: ("too_short", ""),
+        ids["again"]: ("duplicate", ids["short"]),
+    }
+    return built, ids
+
+
+@pytest.mark.parametrize("named", ["same", "near", "exact"])
+def test_a_copy_is_not_said_to_be_gone_while_its_original_stays(
+    make_source: MakeSource, objects: LocalObjects, named: str
+) -> None:
+    built, ids = copies(make_source, objects)
+    copy, kept = ids[named], ids["kept"]
+    with pytest.raises(Conflict) as caught:
+        down(built, objects, ids=(copy,), match=("豆腐",))
+    assert caught.value.code == "kept_elsewhere"
+    for said in (caught.value.say("en"), caught.value.say("zh")):
+        assert copy in said and f"--document {kept}" in said and "豆腐" not in said
+    for way in (
+        {"ids": (copy, kept)},
+        {"ids": (copy,), "urls": ("https://kept.example/",)},
+        {"ids": (copy,), "match": ("银杏树",)},
+    ):
+        _, layers = down(built, objects, **way)
+        assert "湖边的小路" not in all_text(layers, objects)
+    first, layers = down(built, objects, ids=(kept,))
+    # No longer kept there: nothing is refused, and nothing is left to take.
+    with pytest.raises(NotFound) as missing:
+        again(first, layers, built[1], objects, ids=(copy,))
+    assert missing.value.code == "nothing_matches"
+
+
+def test_a_copy_of_what_was_itself_dropped_may_go(make_source: MakeSource, objects: LocalObjects) -> None:
+    built, ids = copies(make_source, objects)
+    _, layers = down(built, objects, ids=(ids["again"],))
+    told = {row[0]: row[4] for row in rows(layers, objects, "decisions/")}
+    assert (told[ids["again"]], told[ids["short"]]) == ("", "银杏树下见。")
+
+
+def test_the_source_of_an_original_is_enough(make_source: MakeSource, objects: LocalObjects) -> None:
+    built = quoted_corpus(make_source, objects)
+    copy = next(row[0] for row in rows(built[0].layers, objects, "decisions/") if row[3] == "near_duplicate")
+    _, layers = down(built, objects, ids=(copy,), sources=(built[1][0].digest,))
+    assert "湖边的小路" not in all_text(layers, objects)
+
+
+def test_an_address_names_nothing_that_was_dropped(make_source: MakeSource, objects: LocalObjects) -> None:
+    built = quoted_corpus(make_source, objects)
+    with pytest.raises(NotFound) as caught:
+        down(built, objects, urls=("https://a.example/short",))
+    assert caught.value.code == "nothing_matches" and caught.value.hint
+    assert "dropped before carry no address" in caught.value.hint.en and "没有网址记录" in caught.value.hint.zh
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ({"match": ("恐龙化石",)}, "nothing_matches"),
+        ({"match": ("恐龙化石", " ")}, "blank_text"),
+        ({"match": ("恐龙化石",), "digests": ("sha256:" + "0" * 64,)}, "no_such_document"),
+        ({"match": ("恐龙化石",), "sources": ("sha256:" + "0" * 64,)}, "no_such_source"),
+        ({"match": ("篇文章", "恐龙化石")}, "empty_corpus"),
+    ],
+)
+def test_no_error_repeats_the_text_that_was_named(built: Any, objects: LocalObjects, wanted: Any, code: str) -> None:
+    with pytest.raises(QuanhengError) as caught:
+        down(built, objects, **wanted)
+    said = json.dumps(caught.value.to_json(), ensure_ascii=False) + repr(caught.value)
+    assert caught.value.code == code and "恐龙" not in said and "篇文章" not in said
 
 
 def test_a_document_goes_by_its_id(built: Any, objects: LocalObjects) -> None:
