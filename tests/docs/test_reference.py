@@ -27,8 +27,8 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 #: Errors without a hint: a program that calls the engines gets them, or they are a row of a longer list of findings.
 WITHOUT_HINT = {
-    "call.py", "context.py", "executors.py", "jobs.py", "layers.py", "segments.py", "bundle_checks.py", "canonical_zip.py",
-    "resolution.py",
+    "call.py", "context.py", "executors.py", "jobs.py", "layers.py", "bundle_checks.py", "canonical_zip.py",
+    "resolution.py", "segments.py",
 }  # fmt: skip
 
 

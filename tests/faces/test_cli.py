@@ -110,8 +110,8 @@ QUERIES = (
     "artifact list", "job list", "log", "log list", "log show 0", "log proof 0", "log consistency 1", "log checkpoint",
     "checkpoint list", "key list", "config", "config show", "project list", "member list", "user list", "token list",
     "flow show", "case types", "case list", "workspace status", "workspace fsck", "fsck", "fsck --quick",
-    "workspace collect", "job work --once", "name history nothing", "lineage {key}", "lineage of {key} --down",
-    "show {key}", "migrate",
+    "workspace collect", "workspace collect --cached", "job work --once", "name history nothing", "lineage {key}",
+    "lineage of {key} --down", "show {key}", "migrate",
 )  # fmt: skip
 
 
@@ -128,6 +128,15 @@ def test_every_read_answers_in_both_languages_and_as_json(qh: Command, words: st
     plain = qh(*line, "--json")
     assert plain.code == 0 and plain.data is not None and plain.err == ""
     assert qh("--json", *line).data is not None
+
+
+def test_a_collection_says_what_running_jobs_kept(qh: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from quanheng.core import collect
+
+    monkeypatch.setattr(collect, "_cutoff", lambda wanted: wanted - collect.dt.timedelta(minutes=1))
+    assert "有作业正在运行" in qh("workspace", "collect", "--cached").out
+    assert qh("workspace", "collect", "--cached", "--json").data["left_for_jobs"] is True
+    assert "作业" not in qh("workspace", "collect").out
 
 
 def test_names_that_are_nearly_right_and_names_with_their_kind(qh: Command) -> None:

@@ -209,3 +209,47 @@ def test_a_takedown_tells_where_the_documents_still_are(qh: Command) -> None:
     assert "仍有这些文档" in again.out and "artifact withdraw" in again.out
     alone = qh("corpus takedown less --match 第9条新规则 --lang en")
     assert "nothing else was made of it" in alone.out
+
+
+@pytest.mark.parametrize(
+    ("command", "zh", "en"),
+    [
+        ("corpus review made", "待复核文档：共 1 条，列出 1 条", "Listed for review: 1; shown: 1"),
+        ("corpus review made --after 9999", "已到末尾（共 1 条）", "The list ends before: it has 1."),
+        (
+            "corpus review made --risk A.1.a",
+            "没有这一类（列入复核的共 1 条）",
+            "None of this kind; listed for review: 1",
+        ),
+        ("corpus document made --index 0", "语料第 0 行", "corpus row 0"),
+        ("recipe lint --recipe web-zh", "配方可用：", "this recipe can be used: "),
+        ("lexicon check terms.jsonl", "全部可用，共 1 个词", "Every row can be used; terms: 1"),
+        ("show source:one", "未查到", "nothing found"),
+    ],
+)
+def test_lists_say_how_they_end(built: Command, command: str, zh: str, en: str) -> None:
+    chinese, english = built(command), built("--lang en", command)
+    assert zh in chinese.out and en in english.out
+    assert "nothing found" not in chinese.out and "not recorded" not in chinese.out
+
+
+def test_errors_say_in_words_what_is_allowed(built: Command) -> None:
+    for command in ("corpus samples made --reason 近似重复", "corpus review made --risk 赌博"):
+        ran = built(command)
+        assert ran.code == 2 and "^" not in ran.err and "，如" in ran.err
+
+
+def test_a_term_list_tells_how_many_rows_are_bad(qh: Command, tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text('{"term": "甲", "risk": "A.1.f"}\n{"term": "乙"}\n{}\n', "utf-8")
+    assert qh("lexicon check bad.jsonl").out.rstrip().endswith("有 2 行不可用；可用的词 1 个")
+    (tmp_path / "none.jsonl").write_text("", "utf-8")
+    ran = qh("lexicon register none.jsonl --title 词 --owner 某部门")
+    assert ran.code == 2 and "词表中没有词语" in ran.err and "登记 0 个词" not in ran.out + ran.err
+
+
+def test_a_document_that_is_gone_says_so(built: Command) -> None:
+    [row] = built("corpus duplicates made --reason duplicate --json").data["rows"]
+    shown = built("corpus document made --document", row["id"]).out
+    assert "与之重复" in shown and row["kept"]["id"] in shown
+    assert built("corpus takedown made --document", row["kept"]["id"], "--as left").code == 0
+    assert "正文已随下架清除" in built("corpus document left --document", row["kept"]["id"]).out

@@ -381,3 +381,51 @@ def _queries_ask_for_permission(workspace: Any) -> None:
             assert call.ask(workspace.session, name, data)
         except QuanhengError as error:
             raise AssertionError(f"{name}: {error}") from error
+
+
+def test_what_a_takedown_took_is_told_as_masked_no_more(workspace: Any, corpus: str, tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text("请致电13987654321预约。\n今天的会议改到下午三点。\n", "utf-8")
+    workspace.source.register(path=str(tmp_path / "more.txt"), title="又一", document="line", as_name="two")
+    whole = workspace.corpus.build(sources=["one", "two"]).digest
+    assert sum(workspace.corpus.masked(corpus=whole)["documents"].values()) == 2
+    left = workspace.corpus.takedown(corpus=whole, source=["two"]).digest
+    found = workspace.corpus.masked(corpus=left)
+    config = workspace.artifact.show(artifact=left)["config"]
+    assert sum(found["documents"].values()) == config["masked_documents"] == found["population"] == 1
+    [row] = found["rows"]
+    assert row["title"] == "来源" and row["excerpt"]
+    assert sum(n for types in found["counts"].values() for n in types.values()) == 1
+
+
+def test_a_day_that_no_calendar_has_is_refused(workspace: Any, corpus: str, tmp_path: Path) -> None:
+    (tmp_path / "d.txt").write_text(GOOD[0], "utf-8")
+    with pytest.raises(Invalid) as caught:
+        workspace.source.register(path=str(tmp_path / "d.txt"), title="日", collected_on="2026-13-01")
+    assert "没有 2026-13-01 这一天" in caught.value.text.zh and "there is no day 2026-13-01" in caught.value.text.en
+    said = {"name": "d", "title": "集", "publisher": "某单位", "contact": "a@example.com"}
+    with pytest.raises(Invalid, match="no day 2026-02-30"):
+        workspace.corpus.publish(corpus=corpus, published_on="2026-02-30", **said)
+    assert workspace.source.register(path=str(tmp_path / "d.txt"), title="日", collected_on="2026-02-28").digest
+
+
+def test_the_review_list_tells_its_length_and_what_is_not_there(workspace: Any, corpus: str) -> None:
+    found = workspace.corpus.review(corpus=corpus)
+    assert (found["total"], found["listed"]) == (1, 1)
+    none = workspace.corpus.review(corpus=corpus, risk="A.1.f")
+    assert (none["total"], none["listed"], none["rows"]) == (0, 1, [])
+    past = workspace.corpus.review(corpus=corpus, risk="A.1.h", after=9999)
+    assert (past["total"], past["rows"]) == (1, [])
+    for asked, code in (({"reason": "zzz"}, "no_such_reason"), ({"risk": "A.9"}, "no_such_risk")):
+        with pytest.raises(Invalid) as caught:
+            workspace.corpus.review(corpus=corpus, **asked)
+        assert (
+            caught.value.code == code and "没有" in caught.value.text.zh and "There are here" in str(caught.value.hint)
+        )
+
+
+def test_a_dropped_duplicate_names_what_stays(workspace: Any, corpus: str) -> None:
+    [row] = [row for row in workspace.corpus.duplicates(corpus=corpus)["rows"] if row["measure"] == "1.0000"]
+    found = workspace.corpus.document(corpus=corpus, document=row["id"])
+    assert found["index"] is None and found["kept"] == row["kept"]
+    left = workspace.corpus.takedown(corpus=corpus, document=[row["kept"]["id"]]).digest
+    assert workspace.corpus.document(corpus=left, document=row["kept"]["id"])["text"] == ""

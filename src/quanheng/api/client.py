@@ -314,7 +314,7 @@ def _plain(value: Any) -> Any:
 def _missing(name: str, field: str) -> Invalid:
     """Return the error of a local call that does not say where to write."""
     return Invalid(
-        f"{name} cannot use this input — {field}: Field required",
+        f"{name} cannot use this input — {field}: it is missing",
         f"{name} 的输入有误——{field}：缺少这一项",
         hint=(
             f"See: quanheng {name.replace('.', ' ')} --help",

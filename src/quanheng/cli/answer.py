@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from quanheng.cli.text import clean, table, width, wrap
 from quanheng.core.labels import DATA_FIELDS, STATES, label, state
 from quanheng.kinds.code_words import has_codes, with_code
+from quanheng.kinds.kind_words import said_zh
 
 if TYPE_CHECKING:
     from quanheng.cli.caller import Caller
@@ -22,6 +23,8 @@ SHOWN_HEX = 12
 MOST_COLUMNS = 7
 #: Columns up to this width, such as ids, are never wrapped on a terminal: they are there to be copied.
 STIFF = 32
+#: Fields of a kind that hold words of ours where nobody gave any.
+_SAID = ("found", "method")
 #: Fields whose word depends on the question: query, field of its answer, the label that says what it is there.
 CALLED: Mapping[str, Mapping[str, str]] = {
     "case.show": {"next": "next_steps"},
@@ -79,6 +82,8 @@ def cell(caller: Caller, value: Any, key: str = "") -> str:
         return ", ".join(f"{name}={cell(caller, item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
         return caller.say((", ", "、")).join(cell(caller, item, key) for item in value)
+    if key in _SAID and caller.language == "zh" and isinstance(value, str):
+        value = said_zh(value)
     value = with_code(key, value, caller.language) if isinstance(value, str) and key else value
     text = str(value).replace("\n", " ").replace("\t", " ")
     if _TIME.fullmatch(text):
@@ -147,8 +152,8 @@ def _rich_table(caller: Caller, head: list[str], cells: list[list[str]], indent:
 
 
 def _told(key: str, raw: bool) -> str:
-    """Return the field whose words tell a value: none where data stands as it is, but for states and fingerprints."""
-    return key if not raw or key in ("state", "outcome", "fingerprint") else ""
+    """Return the field whose words tell a value: none where data stands as it is, but for these."""
+    return key if not raw or key in ("state", "outcome", "fingerprint", *_SAID) else ""
 
 
 def print_pairs(

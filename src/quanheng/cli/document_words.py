@@ -17,17 +17,25 @@ from quanheng.kinds.code_words import with_code
 Data = Mapping[str, Any]
 #: Characters of a document that are shown, and of those how many stand before the first place that is marked.
 WIDTH, BEFORE = 240, 80
+#: So many characters are kept of a document that was dropped (`quanheng.data.corpus.lines`).
+EXCERPT = 200
 #: Lines of a document on a terminal are indented by so much.
 INDENT = "    "
 
 
 def review(caller: Caller, answer: Data) -> None:
     """Write the documents listed for review, each with the terms that were found in it."""
-    rows = answer["rows"]
-    caller.tell(
-        f"Listed for review: {len(rows):,} documents" if rows else "No document is listed for review here.",
-        f"待复核文档：列出 {len(rows):,} 条" if rows else "没有列入复核的文档。",
-    )
+    rows, total, listed = answer["rows"], answer["total"], answer["listed"]
+    if rows:
+        caller.tell(
+            f"Listed for review: {total:,}; shown: {len(rows):,}", f"待复核文档：共 {total:,} 条，列出 {len(rows):,} 条"
+        )
+    elif total:
+        caller.tell(f"The list ends before: it has {total:,}.", f"已到末尾（共 {total:,} 条）。")
+    elif listed:
+        caller.tell(f"None of this kind; listed for review: {listed:,}.", f"没有这一类（列入复核的共 {listed:,} 条）。")
+    else:
+        caller.tell("No document is listed for review.", "没有列入复核的文档。")
     _rows(caller, rows)
     if any(row["hits"] for row in rows) and not answer["terms_told"]:
         caller.print()
@@ -42,7 +50,8 @@ def samples(caller: Caller, answer: Data) -> None:
     """Write documents kept or dropped, and how many there are of the kind."""
     name = with_code("reason", answer["reason"], caller.language)
     n, shown = answer["population"], len(answer["rows"])
-    caller.tell(f"{name}: {shown:,} of {n:,} documents", f"{name}：共 {n:,} 条，列出 {shown:,} 条")
+    what = "document" if n == 1 else "documents"
+    caller.tell(f"{name}: {shown:,} of {n:,} {what}", f"{name}：共 {n:,} 条，列出 {shown:,} 条")
     _rows(caller, [{**row, "reason": ""} if row["reason"] == answer["reason"] else row for row in answer["rows"]])
     if answer["kept"]:
         caller.print()
@@ -76,7 +85,7 @@ def masked(caller: Caller, answer: Data) -> None:
             places[name] = places.get(name, 0) + n
     documents = sum(answer["documents"].values())
     caller.tell(
-        f"Personal data masked: {sum(places.values()):,} places in {documents:,} documents",
+        f"Personal data masked: {_counted(sum(places.values()), 'place')} in {_counted(documents, 'document')}",
         f"遮盖个人信息 {sum(places.values()):,} 处，涉及 {documents:,} 条文档",
     )
     for name, n in sorted(places.items(), key=lambda item: (-item[1], item[0])):
@@ -85,8 +94,29 @@ def masked(caller: Caller, answer: Data) -> None:
 
 
 def document(caller: Caller, answer: Data) -> None:
-    """Write one document whole."""
-    _row(caller, 0, answer, width=0)
+    """Write one document whole; of a dropped one what was kept of it, and what stays in its place."""
+    gone, text = answer.get("index") is None, answer["text"]
+    cut = gone and len(text) >= EXCERPT
+    _row(caller, 0, {**answer, "text": text + "…"} if cut else answer, width=0)
+    if not gone:
+        return
+    if cut:
+        caller.tell(
+            f"  Dropped: only the first {EXCERPT} characters are kept.", f"  已剔除：只保存了开头 {EXCERPT} 个字符。"
+        )
+    if kept := answer.get("kept"):
+        later = "" if kept["index"] is not None else caller.say((" (dropped later on)", "（后来也被剔除）"))
+        caller.print(caller.say(("  repeats  ", "  与之重复  ")) + kept["id"] + later)
+        _text(caller, kept["text"], ())
+
+
+def _counted(n: int, what: str) -> str:
+    """Return a number with its English noun.
+
+    >>> _counted(1, "place"), _counted(1200, "document")
+    ('1 place', '1,200 documents')
+    """
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _rows(caller: Caller, rows: Sequence[Data]) -> None:
@@ -98,7 +128,8 @@ def _row(caller: Caller, number: int, row: Data, *, width: int = WIDTH) -> None:
     """Write one document: where it is from, why it stands here, what was found in it, and its text."""
     if number:
         caller.print()
-    place = caller.say((f"row {row['index']}", f"第 {row['index']} 行")) if row.get("index") is not None else ""
+    at = row.get("index")
+    place = caller.say((f"corpus row {at}", f"语料第 {at} 行")) if at is not None else ""
     head = "  ".join(filter(None, (row["id"], row.get("title", ""), place)))
     caller.print(f"{number}. {head}" if number else head)
     for name in ("reason", "reasons", "measure", "flags", "hit_terms"):
@@ -107,7 +138,10 @@ def _row(caller: Caller, number: int, row: Data, *, width: int = WIDTH) -> None:
             caller.print(f"  {label(name, caller.language)}  {said}")
     if "text_digest" in row:
         caller.print(f"  {label('text_digest', caller.language)}  {cell(caller, row['text_digest'])}")
-    _text(caller, row["text"], [*row.get("hits", ()), *row.get("repeated", ())], width)
+    if row["text"]:
+        _text(caller, row["text"], [*row.get("hits", ()), *row.get("repeated", ())], width)
+    else:
+        caller.print(INDENT + caller.say(("(its text was cleared by a takedown)", "（正文已随下架清除）")))
 
 
 def _said(caller: Caller, name: str, value: Any) -> str:

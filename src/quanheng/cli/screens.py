@@ -279,6 +279,30 @@ def corpus_plan(caller: Caller, data: Data) -> None:
     plan(caller, data)
 
 
+def lexicon_check(caller: Caller, data: Data) -> None:
+    """Write the rows of a term list that cannot be used, then how many they are."""
+    if data["rows"]:
+        print_rows(caller, data["rows"])
+        caller.print()
+    terms, bad = data["terms"], len(data["rows"])
+    if bad:
+        caller.tell(
+            f"Rows that cannot be used: {bad:,}; terms: {terms:,}", f"有 {bad:,} 行不可用；可用的词 {terms:,} 个"
+        )
+    else:
+        caller.tell(f"Every row can be used; terms: {terms:,}", f"全部可用，共 {terms:,} 个词")
+
+
+def recipe_lint(caller: Caller, data: Data) -> None:
+    """Write the steps of a recipe, and that it can be used: one that cannot is refused with what is wrong."""
+    from quanheng.cli.answer import print_answer
+
+    print_answer(caller, data, "recipe.lint")
+    n = len(data["steps"])
+    caller.print()
+    caller.tell(f"this recipe can be used: {n} {'step' if n == 1 else 'steps'}", f"配方可用：{n} 步")
+
+
 def _documents(name: str) -> Callable[[Caller, Data], None]:
     """Return the screen of documents with this name, loaded when it is shown."""
 
@@ -318,4 +342,6 @@ SCREENS: dict[str, Callable[[Caller, Any], None]] = {
     "corpus.plan": corpus_plan,
     "corpus.review": _documents("review"),
     "corpus.samples": _documents("samples"),
+    "lexicon.check": lexicon_check,
+    "recipe.lint": recipe_lint,
 }

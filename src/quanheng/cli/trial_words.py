@@ -48,7 +48,7 @@ _ENDLESS = 10_000
 def analysis(caller: Caller, answer: Data) -> None:
     """Write the analysis: the condition that was tried, with documents; one line per condition, one per column."""
     n, broken = answer["documents"], answer["broken_rows"]
-    caller.tell(f"Sample: {n:,} documents", f"样本：{n:,} 条")
+    caller.tell(f"Sample: {n:,} {'document' if n == 1 else 'documents'}", f"样本：{n:,} 条")
     if broken:
         caller.tell(f"Rows that could not be read: {broken:,}", f"读不出的行：{broken:,}")
     if answer["tried"]:

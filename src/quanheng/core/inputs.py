@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 #: A short name: of a project, of an artifact.
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,99}$"
@@ -81,6 +83,21 @@ class Filled:
 def param(default: Any, en: str, zh: str, **rules: Any) -> Any:
     """Return a pydantic Field whose help is `en` and `zh`; `default` may be `...` for required."""
     return Field(default, description=en, json_schema_extra={"zh": zh}, **rules)
+
+
+def calendar_day(value: str | None) -> str | None:
+    """Return a day as it is; raises PydanticCustomError, in Chinese too, for one that no calendar has.
+
+    Of an input it is a `field_validator`: its pattern says YYYY-MM-DD, which 2026-13-01 fits.
+    """
+    try:
+        if value is not None:
+            date.fromisoformat(value)
+    except ValueError:
+        raise PydanticCustomError(
+            "no_such_day", "there is no day {day}", {"day": value, "zh": f"没有 {value} 这一天"}
+        ) from None
+    return value
 
 
 def help_of(field: FieldInfo) -> tuple[str, str]:

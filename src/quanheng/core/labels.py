@@ -323,6 +323,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "tokenizer": ("tokenizer", "分词器"),
     "tokens": ("tokens", "词元"),
     "toml": ("recipe as TOML", "配方（TOML）"),
+    "listed": ("listed for review", "列入复核"),
     "total": ("total", "总数"),
     "totals": ("totals", "总数"),
     "transition": ("transition", "流转"),

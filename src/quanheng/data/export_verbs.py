@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import field_validator
+
 from quanheng.core.context import Draft, JobContext, Loaded
-from quanheng.core.inputs import Input, Local, Takes, param
+from quanheng.core.inputs import Input, Local, Takes, calendar_day, param
 from quanheng.core.resolve import local_path
 from quanheng.core.verb import verb
 from quanheng.data.corpus_verbs import WithSources, fill_sources
@@ -341,9 +343,12 @@ class CorpusPublish(WithSources):
         "", "Share of documents held out, as 1/100", "留作验证集的文档占比，如 1/100", max_length=20
     )
 
+    _is_day = field_validator("published_on")(calendar_day)
+
 
 @verb(
     "corpus.publish",
+    version=2,
     permission="build",
     cache=True,
     makes=("export/v1",),

@@ -80,10 +80,11 @@ def lexicon_register(ctx: JobContext, inp: LexiconRegister) -> Draft:
         if path.suffix.lower() != ".xlsx" and not (found.terms and found.bad[1:]):
             read_term_file(path)  # says of the bad line what is wrong, and what a line looks like
         raise _bad_rows(path.name, found)
-    ctx.log(
-        f"{len(found.terms)} terms taken, {len(found.bad)} rows left out",
-        f"登记 {len(found.terms)} 个词，另有 {len(found.bad)} 行未登记",
-    )
+    if found.terms:
+        ctx.log(
+            f"{len(found.terms)} terms taken, {len(found.bad)} rows left out",
+            f"登记 {len(found.terms)} 个词，另有 {len(found.bad)} 行未登记",
+        )
     model, rows = lexicon_of(
         found.terms, title=inp.title, version=inp.version, owner=inp.owner, note=inp.note, bad_rows=len(found.bad)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, cast
 
@@ -16,8 +16,11 @@ from quanheng.core.session import Session
 from quanheng.core.verb import query
 from quanheng.data.page_hits import Terms, named, terms_of
 from quanheng.data.page_reading import MOST, OneCorpus, corpus_of, layer_files
-from quanheng.errors import Conflict
-from quanheng.kinds.corpora import Corpus
+from quanheng.errors import Conflict, Invalid
+from quanheng.kinds.code_words import with_code
+from quanheng.kinds.corpora import Corpus, CorpusV2
+from quanheng.kinds.drop_reasons import REASONS
+from quanheng.kinds.risks import RISKS
 from quanheng.store import JSON
 
 #: Reasons for which a document is dropped because another one says the same.
@@ -57,7 +60,7 @@ def corpus_duplicates(session: Session, inp: CorpusDuplicates) -> Any:
     """
     loaded, model = corpus_of(session, inp.corpus)
     found = _decided(session, loaded, inp, "drop", reasons=[inp.reason] if inp.reason else list(DUPLICATES))
-    of = _repeated(session, loaded, [row.get("of", "") for row in found["rows"]])
+    of = repeated(session, loaded, [row.get("of", "") for row in found["rows"]])
     titles = _titles(model)
     rows = [
         {
@@ -80,7 +83,7 @@ def corpus_duplicates(session: Session, inp: CorpusDuplicates) -> Any:
     }
 
 
-def _repeated(session: Session, loaded: Loaded, ids: list[str]) -> dict[str, dict[str, Any]]:
+def repeated(session: Session, loaded: Loaded, ids: list[str]) -> dict[str, dict[str, Any]]:
     """Return, by the id that a duplicate names, the document of the corpus that stays, or the last decision on it."""
     known: dict[str, dict[str, Any]] = {}
     gone: dict[str, dict[str, Any]] = {}
@@ -193,12 +196,16 @@ class CorpusReview(OneCorpus):
 def corpus_review(session: Session, inp: CorpusReview) -> Any:
     """Return documents listed for review in order, with their hits, and where the next page begins.
 
+    `total`: documents that the reason and risk asked for fit; `listed`: all that are listed. Raises Invalid
+    "no_such_reason" or "no_such_risk" for what nothing can be listed for.
     `hits`: [start, end, place of the term in the keyword library, how it hid ("" where it did not)]. `hit_terms`: the
     terms themselves with their risks, as far as whoever asks may read the library (`terms_told`).
     """
     from quanheng.data.corpus.look import Hits
 
     loaded, model = corpus_of(session, inp.corpus)
+    _check_review(inp, model)
+    every = model.filtered.documents_for_review
     listed = (
         row
         for row in layer_rows(loaded, "filter.jsonl", Hits)
@@ -206,7 +213,9 @@ def corpus_review(session: Session, inp: CorpusReview) -> Any:
         and (not inp.reason or inp.reason in row.reasons)
         and (not inp.risk or inp.risk in row.risks)
     )
-    page = list(islice(listed, inp.after, inp.after + inp.limit + 1))
+    before = sum(1 for _ in islice(listed, inp.after))
+    page = list(islice(listed, inp.limit + 1))
+    total = before + len(page) + sum(1 for _ in listed) if inp.reason or inp.risk else every
     shown = page[: inp.limit]
     kept = _by_id(session, loaded, [row.id for row in shown])["kept"] if shown else {}
     titles = _titles(model)
@@ -214,9 +223,33 @@ def corpus_review(session: Session, inp: CorpusReview) -> Any:
     return {
         "digest": loaded.digest,
         "terms_told": terms is not None,
+        "total": total,
+        "listed": every,
         "rows": [_listed(row, kept[row.id], titles, terms) for row in shown if row.id in kept],
         "next": inp.after + inp.limit if len(page) > inp.limit else None,
     }
+
+
+def _check_review(inp: CorpusReview, model: Corpus) -> None:
+    """Raise Invalid for a reason or risk that nothing in any corpus is listed for, naming those there are here."""
+    reasons = dict(model.review) if isinstance(model, CorpusV2) else {}
+    if inp.reason and inp.reason not in reasons and inp.reason not in REASONS:
+        raise _no_such(("reason", "原因"), inp.reason, [with_code("reason", name, "zh") for name in reasons], reasons)
+    risks = model.filtered.per_risk
+    if inp.risk and inp.risk not in RISKS:
+        raise _no_such(("risk", "风险"), inp.risk, [with_code("risk", name, "zh") for name in risks], risks)
+
+
+def _no_such(what: tuple[str, str], name: str, named: list[str], known: Iterable[str]) -> Invalid:
+    return Invalid(
+        f"nothing is listed for review under the {what[0]} {name!r}: there is no such {what[0]}",
+        f"没有 {name!r} 这一类{what[1]}，不会有文档因此列入复核",
+        hint=(
+            f"There are here: {', '.join(known) or 'none'}",
+            f"此处有：{'、'.join(named) or '（无）'}",
+        ),
+        code="no_such_reason" if what[0] == "reason" else "no_such_risk",
+    )
 
 
 def _listed(row: Any, document: dict[str, Any], titles: dict[str, str], terms: Terms | None) -> dict[str, Any]:

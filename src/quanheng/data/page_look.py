@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Columns that decide which decisions are wanted.
 _DECIDING = ("decision", "reason", "source")
+#: The reason of documents that a takedown dropped.
+TAKEN_DOWN = "taken_down"
 #: Files as JSON has them: [title, path] each.
 Files = Sequence[Sequence[str]]
 
@@ -44,17 +46,22 @@ def decided(task: Any) -> Any:
 
     task: {"files", "decision", "reasons", "types", "source", "seed", "n"}; empty lists and texts ask for all. counts:
     [source, reason, decisions] over all of this decision and these reasons, whatever the source or type asked for.
-    types: of personal data, of which a masked document has one.
+    types: of personal data, of which a masked document has one. What was masked in a document that was taken down
+    since is in the corpus no more, and not told.
     """
     files: Files = task["files"]
+    gone = _taken_down(files) if task["decision"] == "mask" else frozenset()
+    deciding = (*_DECIDING, "id") if gone else _DECIDING
     counts: Counter[tuple[str, str]] = Counter()
     wanted: list[tuple[str, int, int]] = []
     for _, path in files:
         with _table(path) as table:
             for group in range(table.num_row_groups):
-                columns = [column.to_pylist() for column in _columns(table, group, _DECIDING).columns]
-                for at, (decision, reason, source) in enumerate(zip(*columns, strict=True)):
+                columns = [column.to_pylist() for column in _columns(table, group, deciding).columns]
+                for at, (decision, reason, source, *id) in enumerate(zip(*columns, strict=True)):
                     if decision != task["decision"] or (task["reasons"] and reason not in task["reasons"]):
+                        continue
+                    if id and id[0] in gone:
                         continue
                     counts[source, reason] += 1
                     if task["source"] in ("", source) and _has(reason, task["types"]):
@@ -65,6 +72,19 @@ def decided(task: Any) -> Any:
         "population": len(wanted),
         "rows": _taken([wanted[place] for place in picked]),
     }
+
+
+def _taken_down(files: Files) -> frozenset[str]:
+    """Return the ids of the documents that were taken down; ids are read only where there are some."""
+    found: set[str] = set()
+    for _, path in files:
+        with _table(path) as table:
+            for group in range(table.num_row_groups):
+                reasons = _columns(table, group, ["reason"]).column(0).to_pylist()
+                if TAKEN_DOWN in reasons:
+                    ids = _columns(table, group, ["id"]).column(0).to_pylist()
+                    found.update(id for id, reason in zip(ids, reasons, strict=True) if reason == TAKEN_DOWN)
+    return frozenset(found)
 
 
 def _has(reason: str, types: Sequence[str]) -> bool:

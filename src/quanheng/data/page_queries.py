@@ -16,7 +16,7 @@ from quanheng.core.layer_rows import layer_rows
 from quanheng.core.session import Session
 from quanheng.core.verb import query
 from quanheng.data import account_queries as _account  # noqa: F401 - its query is registered with these
-from quanheng.data import page_decisions  # noqa: F401 - its queries are registered with these
+from quanheng.data import page_decisions
 from quanheng.data import page_item_queries as _items  # noqa: F401 - so are these
 from quanheng.data import page_lexicon_versions as _lexicons  # noqa: F401 - so are these, and what it imports
 from quanheng.data.account_queries import kept_samples
@@ -278,11 +278,18 @@ class CorpusDocument(OneCorpus):
     )
 
 
-@query("corpus.document", help=("Show one document of a corpus in full", "查看语料中一篇文档的全文"))
+@query(
+    "corpus.document",
+    help=(
+        "Show one document of a corpus in full; of a dropped one its beginning",
+        "查看语料中一篇文档的全文；已被剔除的只有开头",
+    ),
+)
 def corpus_document(session: Session, inp: CorpusDocument) -> Any:
     """Return the document in one row of the corpus, or with an id, whole, with its hits and masked places.
 
-    Of one that was dropped: its excerpt and the reason, and `index` is None.
+    Of one that was dropped: its excerpt, the reason, and in `kept` the document that stays in its place, where it
+    repeats one; `index` is None. After a takedown the excerpt is empty.
     """
     loaded, model = corpus_of(session, inp.corpus)
     if (inp.index is None) == (not inp.document):
@@ -312,7 +319,9 @@ def _place_of(session: Session, loaded: Loaded, model: Corpus, id: str) -> tuple
     if kept := found["kept"].get(id):
         return int(kept["index"]), None
     if dropped := found["dropped"].get(id):
-        return 0, _dropped({**dropped, "id": id})
+        of = dropped.get("of", "")
+        kept = page_decisions.repeated(session, loaded, [of]).get(of) if of else None
+        return 0, {**_dropped({**dropped, "id": id}), "kept": kept}
     known = {share.source[7:19]: share.title for share in model.per_source}
     near = [id[:12]] if id[:12] in known else get_close_matches(id[:12], known, n=3, cutoff=0.0)
     said = ", ".join(f"{digits}-… ({known[digits]})" for digits in near)

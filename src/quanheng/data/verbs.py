@@ -6,8 +6,10 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from pydantic import field_validator
+
 from quanheng.core.context import Draft, JobContext
-from quanheng.core.inputs import Filled, Input, Local, Takes, param
+from quanheng.core.inputs import Filled, Input, Local, Takes, calendar_day, param
 from quanheng.core.resolve import is_elsewhere, local_path
 from quanheng.core.session import Session
 from quanheng.core.verb import verb
@@ -93,7 +95,7 @@ class SourceRegister(Input):
         "plain", "plain, or pku_tagged (words as 词/n)", "plain 纯文本，或 pku_tagged（词/词性 标注）"
     )
     encoding: Literal["utf-8", "utf-16", "gb18030", "big5"] | None = param(
-        None, "Encoding; told per file when left out", "编码；不填则逐个文件识别"
+        None, "Encoding; detected per file when left out", "编码；不填则逐个文件识别"
     )
     extract: Literal["fast", "precise", "all"] = param(
         "fast",
@@ -105,6 +107,8 @@ class SourceRegister(Input):
         "Recognise text in image files and in PDF pages: never, when_missing (no usable text layer), always",
         "识别图像文件和 PDF 页面中的文字：never 不识别，when_missing 仅在没有可用文字层时，always 全部识别",
     )
+
+    _is_day = field_validator("collected_on")(calendar_day)
 
 
 @verb(

@@ -7,9 +7,11 @@ GB/T 45654-2025 yet. English names are ours.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from quanheng.kinds.base import Say
 
@@ -154,10 +156,42 @@ DATA_SIDE: tuple[str, ...] = tuple(risk.id for risk in RISKS.values() if risk.da
 CORE17: tuple[str, ...] = tuple(risk.id for risk in RISKS.values() if risk.core17)
 
 
+#: So many risks are named for one that is none.
+_MOST_NEAR = 3
+
+
 def _known(risk: str) -> str:
-    if risk not in RISKS:
-        raise ValueError(f"{risk!r} is not one of the 31 risks")
-    return risk
+    if risk in RISKS:
+        return risk
+    near = [RISKS[id_] for id_ in _near(risk[:100])]
+    en = "; ".join(f"{one.id} {one.name.en}" for one in near)
+    zh = "；".join(f"{one.id} {one.name.zh}" for one in near)
+    raise PydanticCustomError(
+        "unknown_risk",
+        "'{shown}' is not one of the 31 risks{en}",
+        {
+            "shown": risk[:60],
+            "en": f"; near it: {en}" if near else "; they are numbered A.1.a, A.1.b, …",
+            "zh": f"“{risk[:60]}”不在 31 类风险编号之中" + (f"；相近的有：{zh}" if near else "；编号形如 A.1.a"),
+        },
+    )
+
+
+def _near(text: str) -> list[str]:
+    """Return the ids of the risks that a text may mean: by name, by the first letters of the id, or spelt alike.
+
+    >>> _near("a.1.F"), _near("淫秽")
+    (['A.1.f'], ['A.1.f'])
+    """
+    said = text.strip().casefold()
+    if not said:
+        return []
+    named = [
+        one.id for one in RISKS.values() if said in one.name.zh or (len(said) > 2 and said in one.name.en.casefold())
+    ]
+    same = [id_ for id_ in RISKS if id_.casefold() == said]
+    begun = [id_ for id_ in RISKS if len(said) > 2 and id_.casefold().startswith(said)]
+    return (same or named or begun or get_close_matches(text.strip().upper(), RISKS, _MOST_NEAR, 0.6))[:_MOST_NEAR]
 
 
 #: The id of one of the 31 risks; stricter than the pattern that lexicons use.

@@ -178,7 +178,7 @@ HELPS: Mapping[str, Pair] = {
     ),
     "corpus.build.scorer": _only_if("educational_value", "教育价值"),
     "corpus.build.sources": (
-        "Of duplicates one stays: rather the one with a clear licence, then that of the source that stands first.",
+        "Of duplicates one is kept: the one with a clear licence first, then that of the source that stands first.",
         "重复的文档只留一份：优先留许可明确的，其次留排在前面的来源。",
     ),
     "corpus.build.tokenizer": (

@@ -298,8 +298,13 @@ def noun_word(noun: str) -> Text:
     return Text(noun.replace("_", " "), KIND_WORDS.get(noun, noun))
 
 
+#: Where the first clause of a help ends: not within an English list of three, and not before words in the middle that
+#: stand in brackets.
+_END = re.compile(r"[；;：:，]|,(?! [\w/]+ (?:and|or) )|[（(](?=[^()（）]*[)）]$)")
+
+
 def short_help(verb: str) -> Text:
-    """Return what a verb does, up to the first colon, semicolon or comma of its help."""
+    """Return what a verb does: the first clause of its help."""
     return Text(*(_parts(text)[0] for text in commands()[verb].help))
 
 
@@ -310,5 +315,5 @@ def rest_of_help(verb: str) -> Text:
 
 
 def _parts(text: str) -> tuple[str, str]:
-    found = re.split(r"[；;：:，,（(]", text, maxsplit=1)
+    found = _END.split(text, maxsplit=1)
     return found[0].strip(), found[1].strip(" ）)") if len(found) == 2 else ""

@@ -356,3 +356,13 @@ def test_terms_that_ended(demo: Any, tmp_path: Any) -> None:
     tree = page(browser(demo), at(demo, "lexicon:old"))
     assert "2020-01-01已过期" in said(tree) and "<b>新词</b>" in said(tree) and "仅计数" in said(tree)
     assert said(tree.find("h1")[0]) == HOSTILE
+
+
+@pytest.mark.parametrize("query", ["?tab=review&risk=Z.9", "?tab=review&reason=zzz", "?tab=samples&reason=zzz"])
+def test_a_kind_that_is_not_there_is_told(demo: Any, query: str) -> None:
+    name = query.partition("=")[2].partition("=")[2]
+    chinese = said(page(browser(demo), at(demo, "corpus:demo", query)))
+    assert "没有这一类：" in chinese and name in chinese
+    assert "There is no such kind here" in said(page(browser(demo, "en"), at(demo, "corpus:demo", query)))
+    known = query.partition("&")[0]
+    assert "没有这一类" not in said(page(browser(demo), at(demo, "corpus:demo", known)))

@@ -262,7 +262,7 @@ def test_what_is_wrong_comes_back_beside_its_field_with_all_that_was_typed(clien
     again = client.post("/p/main/do/source/register", {"_staged.path": staged[1], "title": "来信", "document": "line"})
     assert job_of(workspace, again)["state"] == "queued"
     english = client.post("/p/main/do/source/register", {"title": ""}, **ENGLISH)
-    assert "Field required" in text(english) and "what you typed is kept" in text(english)
+    assert "it is missing" in text(english) and "what you typed is kept" in text(english)
 
 
 def test_an_optional_field_that_is_wrong_is_shown(client: Any) -> None:
@@ -515,3 +515,14 @@ def test_no_form_of_the_data_wing_names_parameters_as_they_are_typed(client: Any
             r"\b[a-z]+_[a-z_]+\b", shown.replace("educational_value", "").replace("deduplicate_semantic", "")
         ), name
         assert "--" not in shown
+
+
+def test_the_title_of_a_verb_is_a_whole_clause() -> None:
+    titles = {name: form_words.short_help(name).en for name in ("tokenizer.train", "corpus.plan", "corpus.masked")}
+    assert titles == {
+        "tokenizer.train": "Train a tokenizer (byte-level BPE) on a corpus",
+        "corpus.plan": "Estimate the time, memory and disk that a build will take",
+        "corpus.masked": "Show what personal data was masked",
+    }
+    assert form_words.rest_of_help("tokenizer.train").en == ""
+    assert form_words.short_help("lexicon.sheet").en == "Write a keyword library as an Excel sheet"

@@ -235,6 +235,15 @@ def test_the_licence_table_adds_up(made: Made, tmp_path: Path) -> None:
     ]
 
 
+def test_what_nobody_found_is_said_in_the_language_of_the_card(made: Made, tmp_path: Path) -> None:
+    source = a_source("问答集", spdx="CC-BY-4.0", found="nothing found")
+    corpus = make_corpus(some_texts(30), titles={"甲": source, "乙": a_source("法规")})
+    target = out(corpus, tmp_path / "out", PUBLICATION)
+    zh = (target / "card.zh.md").read_text()
+    assert "nothing found" not in zh and "未查到" in zh
+    assert "nothing found" in (target / "card.en.md").read_text()
+
+
 def unclear(made: Made) -> Made:
     source = a_source("问答集", spdx="NOASSERTION", clear=False, found="网站未说明")
     return make_corpus(some_texts(30), titles={"甲": a_source("法规"), "乙": source})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -36,7 +37,12 @@ def test_every_kind_has_a_chinese_word() -> None:
         (Question, "{", "不是有效的 JSON"),
         (Question, "[]", "应为键值对"),
         (Question, '{"question": "甲", "risk": "A.1.a"}', "缺少这一项"),
-        (Question, '{"id": "q1", "question": "甲", "risk": "Z.9"}', "不在 31 类风险编号之中"),
+        (Question, '{"id": "q1", "question": "甲", "risk": "Z.9"}', "“Z.9”不在 31 类风险编号之中；编号形如 A.1.a"),
+        (
+            LexiconTerm,
+            '{"term": "甲", "risk": "a.1.F"}',
+            "“a.1.F”不在 31 类风险编号之中；相近的有：A.1.f 宣扬暴力、淫秽色情",
+        ),
         (Question, '{"id": "q1", "question": "甲"}', "每题须填 risk 或 aspect 其中一项，且只填一项"),
         (LexiconTerm, '{"term": "", "risk": "A.1.a"}', "不得少于 1 个字符"),
         (
@@ -74,3 +80,31 @@ def test_another_pattern_is_told_as_it_is() -> None:
         Days.model_validate({"slug": "A"})
     [item] = caught.value.errors()
     assert "^[a-z]+$" in reason(item) and "^[a-z]+$" in reason_en(item)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "zh", "en"),
+    [
+        (r"^[a-z][a-z0-9_]{0,59}$", "near_duplicate", "near_duplicate"),
+        (r"^([a-z][a-z0-9_]{0,59})?$", "near_duplicate", "near_duplicate"),
+        (r"^([A-E]\.[0-9]+(\.[a-z])?)?$", "风险编号，如 A.1.f", "code of a risk such as A.1.f"),
+        (r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", "只能用英文字母、数字", "letters a to z, digits"),
+        (r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", "应为数，如 0.85", "a number such as 0.85"),
+    ],
+)
+def test_what_fits_a_pattern_is_said_in_words(pattern: str, zh: str, en: str) -> None:
+    item = {"type": "string_pattern_mismatch", "msg": f"String should match pattern '{pattern}'"}
+    item |= {"ctx": {"pattern": pattern}}
+    assert zh in reason(item) and en in reason_en(item)
+    assert "^" not in reason(item) + reason_en(item)
+
+
+def test_the_forms_are_those_of_the_inputs() -> None:
+    """A pattern that changes leaves no words behind that nobody reads any more."""
+    from quanheng.core.verb import load
+    from quanheng.kinds import kind_words, lexicons, models, platform, recipes, samples  # noqa: F401
+
+    load()
+    sources = "".join(path.read_text("utf-8") for path in Path(kind_words.__file__).parents[1].rglob("*.py"))
+    for form in kind_words._FORMS:
+        assert sources.count(form) > 1, form

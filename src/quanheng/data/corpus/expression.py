@@ -84,7 +84,7 @@ class Expression:
 
     def _column(self, name: str, types: Mapping[str, str]) -> str:
         if name not in types:
-            raise unknown("column at this step", "（此步骤可用的）列", name, types)
+            raise unknown("this step has no column", "此步骤没有列", name, types)
         if name not in self.columns:
             self.columns = (*self.columns, name)
         kind = types[name]

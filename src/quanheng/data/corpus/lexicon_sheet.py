@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from quanheng.data.corpus.terms import BadRow, ReadTerms, problem_of, stands_on
 from quanheng.errors import Invalid, Text
-from quanheng.kinds.kind_words import reason
+from quanheng.kinds.kind_words import reason, reason_en
 from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.text.normalise import shadow
 
@@ -44,6 +44,8 @@ COLUMNS = {
 }
 ROW, REASON = "原行号", "原因"
 MODES = {"review": "复核", "count": "仅计数", "combine": "组合"}
+#: As people write them too.
+_MODES_ALSO = {"计数": "仅计数", "组合词": "组合", "待复核": "复核"}
 EVASIONS = {
     "traditional": "繁体",
     "inserted": "插入符号",
@@ -281,7 +283,7 @@ def _term(cells: Mapping[str, str]) -> LexiconTerm | Text:
         first = error.errors(include_url=False, include_input=False)[0]
         if not first["loc"]:
             return Text("a term that combines has partners (组合词)", "方式为“组合”时须填写组合词")
-        return _wrong(str(first["loc"][0]), first["msg"].removeprefix("Value error, "), reason(first))
+        return _wrong(str(first["loc"][0]), reason_en(first), reason(first))
 
 
 def _value(name: str, text: str) -> Any:
@@ -299,7 +301,7 @@ def _value(name: str, text: str) -> Any:
     if name in _DAYS:
         return _day(text) or _wrong(name, "a day such as 2026-12-31", "应为日期，例如 2026-12-31 或 2026年12月31日")
     if name == "mode":
-        mode = _word(MODES, text)
+        mode = _word(MODES, _MODES_ALSO.get(text, text))
         wrong = _wrong(name, f"only {', '.join(MODES)}", f"只能填{'、'.join(MODES.values())}")
         return mode if mode in MODES else wrong
     return text

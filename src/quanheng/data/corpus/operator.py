@@ -17,13 +17,14 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Protocol, TypeVar, get_args
 
 from pydantic import ValidationError
 
 from quanheng.data.corpus.batch import Batch, Codes, Column, Gives, arrow_types
 from quanheng.errors import Invalid
-from quanheng.kinds.base import Model, Say
+from quanheng.kinds.base import DecimalText, Model, Say
+from quanheng.kinds.kind_words import reason, reason_en
 from quanheng.store import canonical_json, sha256_digest
 
 if TYPE_CHECKING:
@@ -268,32 +269,46 @@ def make(name: str, params: Mapping[str, Any], assets: Mapping[str, Asset]) -> O
     """
     known = operators()
     if name not in known:
-        raise unknown("operator", "算子", name, known)
+        raise unknown("there is no operator", "没有算子", name, known)
     cls = known[name]
     for key in params:
         if key not in cls.Params.model_fields:
-            raise unknown(f"parameter of {name}", f"算子 {name} 的参数", key, cls.Params.model_fields)
+            raise unknown(
+                f"the operator {name} has no parameter", f"算子 {name} 没有参数", key, cls.Params.model_fields
+            )
     try:
-        checked = cls.Params.model_validate_json(canonical_json(params))
+        checked = cls.Params.model_validate_json(canonical_json(_as_text(cls.Params, params)))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))  # none where the parameters do not go together
         raise Invalid(
-            f"{name}: {where}: {first['msg']}",
-            f"算子 {name} 的参数 {where} 不合要求：{first['msg']}",
+            f"{name}: {where + ': ' if where else ''}{reason_en(first)}",
+            f"算子 {name} 的参数{f' {where} ' if where else ''}不合要求：{reason(first)}",
             hint=(cls.help.en, cls.help.zh),
             code="bad_parameter",
         ) from error
     return cls(checked, {role: assets[role] for role in cls.assets if role in assets})
 
 
+def _as_text(model: type[Params], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with a whole number as text where a decimal is asked for: 1 is as good as "1"."""
+    decimal = get_args(DecimalText)[1]
+    return {
+        key: str(value) if type(value) is int and decimal in model.model_fields[key].metadata else value
+        for key, value in params.items()
+    }
+
+
 def unknown(en: str, zh: str, name: str, known: Mapping[str, Any]) -> Invalid:
-    """Return the error for a word that nobody knows, naming the nearest that somebody does, where one is near."""
+    """Return the error for a word that nobody knows, naming the nearest that somebody does, where one is near.
+
+    `en`, `zh`: what there is not, up to the word: "the operator length has no parameter".
+    """
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     every = ", ".join(known)
     return Invalid(
-        f"there is no {en} {name[:80]!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
-        f"没有名为 {name[:80]!r} 的{zh}" + (f"，是否想写 {near[0]!r}？" if near else ""),
-        hint=(f"There are: {every}", f"现有：{every}"),
+        f"{en} {name[:80]!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+        f"{zh} {name[:80]!r}" + (f"，是否想写 {near[0]!r}？" if near else ""),
+        hint=(f"There are: {every}", f"现有：{every}") if known else ("There are none.", "这里一个也没有。"),
         code="unknown_word",
     )

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import ast
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -31,6 +31,7 @@ from quanheng.data.corpus.expression import Expression
 from quanheng.data.corpus.operator import Asset, CorpusStep, Editor, Operator, Tagger, make, operators, unknown
 from quanheng.data.corpus.token_counts import TOKENIZER
 from quanheng.errors import Invalid, NotFound
+from quanheng.kinds.kind_words import reason, reason_en
 from quanheng.kinds.recipes import Recipe, Step
 
 SUFFIX = ".toml"
@@ -113,7 +114,7 @@ def shipped() -> Mapping[str, Path]:
 def shipped_recipe(name: str) -> Recipe:
     """Return a recipe that ships; Invalid "unknown_word" names the nearest."""
     if name not in shipped():
-        raise unknown("recipe", "配方", name, shipped())
+        raise unknown("there is no recipe", "没有自带配方", name, shipped())
     return read_recipe(shipped()[name])
 
 
@@ -146,7 +147,7 @@ def parse_recipe(text: str) -> Recipe:
         data = tomllib.loads(text, parse_float=str)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise _bad(f"it is not TOML: {error}", f"不是有效的 TOML：{error}") from error
-    _known("recipe", "配方项", data, Recipe.model_fields)
+    _known("a recipe has no key", "配方中不能写", data, Recipe.model_fields)
     steps = data.get("steps")
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
         raise _bad("it has no [[steps]]", "缺少 [[steps]]")
@@ -156,19 +157,35 @@ def parse_recipe(text: str) -> Recipe:
         # Through JSON, since the model is strict: a TOML array becomes a tuple only there.
         from quanheng.store import canonical_json
 
-        return Recipe.model_validate_json(canonical_json({**data, "steps": [_step(step) for step in steps]}))
+        made = [_step(place, step) for place, step in enumerate(steps)]
+        return Recipe.model_validate_json(canonical_json({**data, "steps": made}))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise _bad(f"{where}: {first['msg']}", f"{where}：{first['msg']}") from error
+        first = error.errors(include_url=False)[0]
+        en, zh = _place_in(first["loc"])
+        raise _bad(f"{en}{reason_en(first)}", f"{zh}{reason(first)}") from error
     except (TypeError, ValueError) as error:
         raise _bad(str(error), str(error)) from error
 
 
-def _step(data: Mapping[str, Any]) -> dict[str, Any]:
+def _place_in(loc: Sequence[str | int]) -> tuple[str, str]:
+    """Return where in a recipe something is wrong, in English and Chinese; steps count from 1, as in every list.
+
+    >>> _place_in(("steps", 0, "reason")), _place_in(("steps", 1)), _place_in(())
+    (('step 1: reason: ', '第 1 步：reason：'), ('step 2: ', '第 2 步：'), ('', ''))
+    """
+    step = isinstance(loc[1], int) and loc[0] == "steps" if len(loc) > 1 else False
+    field = ".".join(map(str, loc[2:] if step else loc))
+    en, zh = (f"step {int(loc[1]) + 1}: ", f"第 {int(loc[1]) + 1} 步：") if step else ("", "")
+    return (f"{en}{field}: ", f"{zh}{field}：") if field else (en, zh)
+
+
+def _step(place: int, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return a step as its model has it: whatever is no key of a step is a parameter of its operator."""
     if "use" not in data:
-        _known("step", "步骤项", data, dict.fromkeys(_STEP_KEYS))
+        try:
+            _known("a step has no key", "步骤中不能写", data, dict.fromkeys(_STEP_KEYS))
+        except Invalid as error:
+            raise _of_step(place, error) from error
     own = {key: value for key, value in data.items() if key in _STEP_KEYS}
     params = {key: value for key, value in data.items() if key not in _STEP_KEYS}
     return {**own, "params": params} if params else own
@@ -177,7 +194,7 @@ def _step(data: Mapping[str, Any]) -> dict[str, Any]:
 def _known(en: str, zh: str, data: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     for key in data:
         if key not in known:
-            raise unknown(f"key of a {en}", zh, key, known)
+            raise unknown(en, zh, key, known)
 
 
 def plan(recipe: Recipe, assets: Mapping[str, Asset]) -> Plan:
@@ -192,7 +209,10 @@ def plan(recipe: Recipe, assets: Mapping[str, Asset]) -> Plan:
     skipped: list[int] = []
     used: set[str] = set()
     for place, step in enumerate(recipe.steps):
-        made = _ready(place, step, assets, types, lost)
+        try:
+            made = _ready(place, step, assets, types, lost)
+        except Invalid as error:
+            raise _of_step(place, error) from error
         if made is None:
             skipped.append(place)
             continue
@@ -223,8 +243,8 @@ def _ready(
     missing = [role for role in made.needs if role not in assets]
     if missing and not step.optional:
         raise Invalid(
-            f"step {place + 1} ({step.use}) needs a {missing[0]}, and none is given",
-            f"第 {place + 1} 步（{step.use}）需要{_ASSETS.get(missing[0], f' {missing[0]}')}，但没有提供",
+            f"{step.use} needs a {missing[0]}, and none is given",
+            f"{step.use} 需要{_ASSETS.get(missing[0], f' {missing[0]}')}，但没有提供",
             hint=(
                 f"Name one with --{missing[0].replace('_', '-')}, or write `optional = true` in the step.",
                 f"请用 --{missing[0].replace('_', '-')} 指定，或在该步骤中写 optional = true。",
@@ -239,6 +259,12 @@ def _ready(
     return ReadyStep(place, step, operator=made)
 
 
+def _of_step(place: int, error: Invalid) -> Invalid:
+    """Return the error with the step that it is of, counted from 1."""
+    said = (f"step {place + 1}: {error.text.en}", f"第 {place + 1} 步：{error.text.zh}")
+    return Invalid(*said, hint=error.hint, code=error.code)
+
+
 def _names(text: str) -> set[str]:
     try:
         return {node.id for node in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(node, ast.Name)}
@@ -249,7 +275,7 @@ def _names(text: str) -> set[str]:
 def _check_rest(recipe: Recipe, types: Mapping[str, str], lost: set[str], unused: set[str]) -> None:
     for label in recipe.labels:
         if label not in types and label not in lost:
-            raise unknown("column for a label", "（可作标签的）列", label, types)
+            raise unknown("labels: this recipe has no column", "labels：此配方没有列", label, types)
     if unused:
         name = min(unused)
         takers = [op for op, cls in operators().items() if name in cls.assets]

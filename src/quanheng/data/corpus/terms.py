@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from quanheng.errors import Invalid, NotFound, Text, Unavailable
-from quanheng.kinds.kind_words import reason
+from quanheng.kinds.kind_words import reason, reason_en
 from quanheng.kinds.lexicons import Admission, Lexicon, LexiconTerm, LexiconV3
 from quanheng.store import canonical_json
 from quanheng.text.encoding import decode
@@ -65,7 +66,7 @@ def read_term_file(path: str | Path) -> list[LexiconTerm]:
             )
         terms.append(found)
     if not terms:
-        raise _empty(str(path), str(path))
+        raise _empty(str(path), f"{path} ")
     return terms
 
 
@@ -194,7 +195,7 @@ def _rows(terms: Iterable[LexiconTerm]) -> bytes:
 def _empty(en: str, zh: str) -> Invalid:
     return Invalid(
         f"{en} has no terms",
-        f"{zh} 中没有词语",
+        f"{zh}中没有词语",
         hint=('One per line: {"term": "…", "risk": "A.1.f"}', '每行一个：{"term": "…", "risk": "A.1.f"}'),
         code="empty_lexicon",
     )
@@ -226,7 +227,36 @@ def _term(line: str) -> LexiconTerm | Text:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "line"
-        return Text(f"{where}: {first['msg'].removeprefix('Value error, ')}", f"{where}：{reason(first)}")
+        return _told(first, where, line)
+
+
+#: What people call the fields of a term, in lines of JSON and in sheets; taken for none of them, but told.
+_MEANT = {
+    "word": "term", "keyword": "term", "text": "term", "name": "term",
+    "risk_id": "risk", "type": "risk", "risk_code": "risk",
+    "action": "mode", "method": "mode",
+    "valid_until": "expires", "expires_on": "expires", "expiry": "expires", "expire": "expires", "until": "expires",
+    "added_on": "added", "created": "added", "date": "added",
+    "with": "with_terms", "partners": "with_terms", "exceptions": "unless", "whitelist": "unless",
+    "variants": "evasion", "responsible": "owner", "remark": "note", "comment": "note", "group": "category",
+}  # fmt: skip
+
+
+def _told(item: Any, where: str, line: str) -> Text:
+    """Return what is wrong with one field of a line; of a name that is no field, the one that may be meant."""
+    fields = list(LexiconTerm.model_fields)
+    if item["type"] == "extra_forbidden":
+        near = _MEANT.get(where.casefold()) or next(iter(get_close_matches(where.casefold(), fields, 1, 0.6)), "")
+        en = f"; did you mean {near!r}?" if near else "; there are: " + ", ".join(fields)
+        zh = f"，是否想写 {near!r}？" if near else "；可用：" + "、".join(fields)
+        return Text(f"{where}: {reason_en(item)}{en}", f"{where}：{reason(item)}{zh}")
+    if item["type"] == "missing":
+        meant = next((name for name in _cells_of(line) if _MEANT.get(name.casefold()) == where), "")
+        en = f"; did you mean {where!r} by {meant!r}?" if meant else ""
+        zh = f"；{meant!r} 应写作 {where!r}" if meant else ""
+        keys = "a line has at least term and risk", "每行至少要有 term（词语）和 risk（风险）"
+        return Text(f"{where}: {reason_en(item)}; {keys[0]}{en}", f"{where}：{reason(item)}；{keys[1]}{zh}")
+    return Text(f"{where}: {reason_en(item)}", f"{where}：{reason(item)}")
 
 
 def _bad(number: int, why: Text) -> Invalid:

@@ -227,7 +227,7 @@ def source_facts(view: View) -> Mapping[str, Any]:
         "url_field": said(reading.url_field, "/reading/url_field"),
         "extract": _code(view, "extract", reading.extract),
         "ocr": _code(view, "ocr", reading.ocr),
-        "encoding": reading.encoding or view.say("told per file", "逐个文件识别"),
+        "encoding": reading.encoding or view.say("detected per file", "逐个文件识别"),
     }
 
 

@@ -281,6 +281,7 @@ def samples(view: View, model: Corpus) -> dict[str, Any]:
         ]
         + _kept_chips(view, model, decision, reason, base),
         "sources": [{"digest": digest, "title": title, "on": digest == source} for digest, title in sources.items()],
+        "absent": "" if view.query.get("reason", "") in ("", reason) else view.query["reason"][:100],
         "chosen": (name_of(view, reason) if decision else _said(view, reason)) if reason else "",
         "kept": [_row(view, row, model) for row in found["kept"]],
         "other": [_row(view, row, model, decision=decision) for row in found["rows"]] if reason else [],

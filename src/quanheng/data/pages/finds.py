@@ -196,8 +196,10 @@ def review(view: View, model: Corpus) -> dict[str, Any]:
     """Return a page of the documents listed for review, each with a box to mark it for takedown."""
     digest, listed = view.artifact.digest, model.filtered.documents_for_review
     reasons = dict(model.review) if isinstance(model, CorpusV2) else {}
-    reason, risk = view.query.get("reason", ""), view.query.get("risk", "")
-    reason, risk = reason if reason in reasons else "", risk if risk in model.filtered.per_risk else ""
+    asked_for = view.query.get("reason", ""), view.query.get("risk", "")
+    reason, risk = (
+        one if one in known else "" for one, known in zip(asked_for, (reasons, model.filtered.per_risk), strict=True)
+    )
     after = number_of(view.query.get("after", ""))
     asked = {"corpus": digest, "reason": reason, "risk": risk, "after": after, "limit": LISTED}
     found: Mapping[str, Any] = ask(view.session, "corpus.review", asked) if listed else {"rows": [], "next": None}
@@ -215,6 +217,7 @@ def review(view: View, model: Corpus) -> dict[str, Any]:
             view, base, "risk", [(id_, risk_name(id_, view.language)) for id_ in sorted(model.filtered.per_risk)]
         ),
         "listed": bool(listed),
+        "absent": "、".join(one for one in asked_for if one not in ("", reason, risk))[:100],
         "told": found.get("terms_told", True) or not any(row["hits"] for row in found["rows"]),
         "lexicon": model.filtered.lexicon or "",
         "rows": [_listed(view, model, row) for row in found["rows"]],

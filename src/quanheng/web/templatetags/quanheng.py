@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -184,8 +183,7 @@ def path(name: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def verb_title(context: Context, name: str) -> str:
-    """`{% verb_title "source.register" %}`: what a verb does, up to the first colon or semicolon of its help."""
-    from quanheng.core.describe import commands
+    """`{% verb_title "source.register" %}`: what a verb does, the first clause of its help."""
+    from quanheng.web.form_words import short_help
 
-    told = commands()[name].help.say(language_of(context))
-    return re.split(r"[；;：:，,（(]", told, maxsplit=1)[0].strip()
+    return short_help(name).say(language_of(context))

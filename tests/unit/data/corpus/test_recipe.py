@@ -136,3 +136,43 @@ def test_any_text_is_a_recipe_or_refused(text: str, rest: Any) -> None:
             plan(parse_recipe(said), {})
         except QuanhengError:
             pass
+
+
+NEAR = '[[steps]]\nuse = "deduplicate_near"\n'
+
+
+def test_a_whole_number_is_a_decimal_too() -> None:
+    made = plan(parse_recipe(HEAD + NEAR + "threshold = 1\n"), {}).operators[0][1]
+    text = plan(parse_recipe(HEAD + NEAR + 'threshold = "1"\n'), {}).operators[0][1]
+    assert made.params.threshold == "1" and made.id == text.id
+
+
+@pytest.mark.parametrize(
+    ("text", "zh", "en"),
+    [
+        (NEAR + "threshold = 1.5\n", "的参数不合要求：threshold 应大于 0", "deduplicate_near: threshold must be"),
+        (NEAR + "bands = 3.5\n", "参数 bands 不合要求：应为整数", "bands: it should be a whole number"),
+        (NEAR + "threshhold = 1\n", "算子 deduplicate_near 没有参数 'threshhold'", "has no parameter 'threshhold'"),
+        (
+            LENGTH + '[[steps]]\ndrop = "abc < 1"\nreason = "a"\n',
+            "第 2 步：此步骤没有列 'abc'",
+            "step 2: this step has no column 'abc'",
+        ),
+        (
+            LENGTH + '[[steps]]\ndrop = "characters < 1"\n',
+            "第 2 步：写 drop 或 review 时须同时写 reason",
+            "step 2: a reason stands beside",
+        ),
+        (LENGTH + '[[steps]]\ndorp = "a"\n', "第 2 步：步骤中不能写 'dorp'", "step 2: a step has no key 'dorp'"),
+        (
+            '[[steps]]\ndrop = "text == \'\'"\nreason = "太短"\n',
+            "第 1 步：reason：应为英文代码",
+            "step 1: reason: it should be a code",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_of_both_languages(text: str, zh: str, en: str) -> None:
+    with pytest.raises(QuanhengError) as caught:
+        plan(parse_recipe(HEAD + text), {})
+    assert zh in caught.value.text.zh and en in caught.value.text.en
+    assert "Value error" not in str(caught.value.text) and "Input should" not in str(caught.value.text)

@@ -115,3 +115,19 @@ def test_rows_of_earlier_versions_are_read_and_a_term_lasts_through_its_last_day
     assert (old.added, old.owner) == (None, "")
     assert [old.is_in_force(day) for day in ("2026-11-24", "2026-11-25", "2026-11-26")] == [True, True, False]
     assert LexiconTerm(term="诈骗", risk="A.1.h").is_in_force("9999-12-31")
+
+
+@pytest.mark.parametrize(
+    ("line", "zh", "en"),
+    [
+        ('{"term": "甲", "risk": "A.1.f", "valid_until": "2026-01-01"}', "是否想写 'expires'", "mean 'expires'"),
+        ('{"term": "甲", "risk": "A.1.f", "expires_on": "2026-01-01"}', "是否想写 'expires'", "mean 'expires'"),
+        ('{"word": "甲", "risk": "A.1.f"}', "'word' 应写作 'term'", "did you mean 'term' by 'word'?"),
+        ('{"term": "甲"}', "每行至少要有 term（词语）和 risk（风险）", "a line has at least term and risk"),
+        ('{"term": "甲", "risk": "A.1.f", "zzz": 1}', "可用：term、risk、", "there are: term, risk,"),
+    ],
+)
+def test_a_wrong_key_names_the_right_one(tmp_path: Path, line: str, zh: str, en: str) -> None:
+    (tmp_path / "t.jsonl").write_text(line + "\n", "utf-8")
+    [bad] = read_term_lines(tmp_path / "t.jsonl").bad
+    assert zh in bad.reason and en in bad.reason_en

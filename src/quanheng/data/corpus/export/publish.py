@@ -23,6 +23,7 @@ from quanheng.errors import Invalid
 from quanheng.kinds.base import Say
 from quanheng.kinds.corpora import Corpus, CorpusV2
 from quanheng.kinds.drop_reasons import reason_name
+from quanheng.kinds.kind_words import said_zh
 from quanheng.kinds.sources import Source
 from quanheng.store import canonical_json
 
@@ -94,9 +95,10 @@ def unclear_sources(corpus: CorpusFiles, model: Corpus, options: ExportOptions) 
 def _unclear(sources: Sequence[Source]) -> Invalid:
     titles = ", ".join(source.title for source in sources)
     found = sources[0].licence.found or "–"
+    found_zh = said_zh(found)
     return Invalid(
         f"these sources have no clear licence: {titles} (found for the first: {found})",
-        f"以下来源的许可不明确：{'、'.join(source.title for source in sources)}（第一个的许可原文：{found}）",
+        f"以下来源的许可不明确：{'、'.join(source.title for source in sources)}（第一个的许可原文：{found_zh}）",
         hint=(
             "Build a corpus without them, clear their licence, or acknowledge in writing why they may be published.",
             "请构建不含这些来源的语料，或明确其许可，或书面说明可以公开的理由。",
@@ -186,7 +188,7 @@ def _licences(corpus: CorpusFiles, record: ExportRecord, at: int) -> list[str]:
         (
             str(row["title"]),
             str(row["spdx"]),
-            str(row["found"]) or "–",
+            (str(row["found"]) if at else said_zh(str(row["found"]))) or "–",
             yes if row["clear"] else no,
             int(row["documents"]),
             int(row["characters"]),

@@ -103,7 +103,7 @@ class EducationalValue(Asker):
     def __init__(self, params: Any, assets: Mapping[str, Asset]) -> None:
         super().__init__(params, assets)
         if params.instruction is None and params.rubric not in RUBRICS:
-            raise unknown("rubric", "评分标准", params.rubric, RUBRICS)
+            raise unknown("there is no rubric", "没有评分标准", params.rubric, RUBRICS)
 
     def tag(self, batch: Batch) -> Mapping[str, Column]:
         """Return the scores."""
@@ -187,7 +187,7 @@ def _check(params: GuardParams) -> None:
     """Raise Invalid "unknown_word" for a risk that there is not, "bad_parameter" for parameters that do not agree."""
     for risk in params.risks.values():
         if risk not in CLASSES and risk not in RISKS:
-            raise unknown("risk", "风险类别", risk, dict.fromkeys([*CLASSES, *RISKS]))
+            raise unknown("there is no risk", "没有风险类别", risk, dict.fromkeys([*CLASSES, *RISKS]))
     own = (params.safe, params.risks, params.instruction)
     if params.answers == "labels" and not all(own):
         raise _disagree(

@@ -190,7 +190,9 @@ class QualityClassifier(Tagger):
     def tag(self, batch: Batch) -> Mapping[str, Column]:
         """Return the scores of the one label."""
         if self.params.label not in self._model.labels:
-            raise unknown("label of the classifier", "分类器标签", self.params.label, dict.fromkeys(self._model.labels))
+            raise unknown(
+                "the classifier has no label", "分类模型没有标签", self.params.label, dict.fromkeys(self._model.labels)
+            )
         return {"quality": self._model.scores_of(*batch.codes)[:, self._model.labels.index(self.params.label)]}
 
 
