@@ -280,7 +280,7 @@ def test_an_optional_field_that_is_wrong_is_shown(client: Any) -> None:
     [
         ("name/set", {"artifact": "nothing", "name": "x"}, 404, "没有名为 'nothing'"),
         ("name/set", {"_other.artifact": "sha256:" + "0" * 64, "name": "x"}, 404, "没有名为"),
-        ("name/set", {"artifact": "nothing", "name": "Not A Slug"}, 422, "格式不对"),
+        ("name/set", {"artifact": "nothing", "name": "Not A Slug"}, 422, "只能用小写字母"),
         ("source/register", {"path": "/etc/passwd", "title": "x"}, 403, "只能在命令行或 Python 中使用"),
         ("source/register", {"path": "package:django/LICENSE", "title": "x"}, 403, "只能在命令行"),
         ("source/register", {"path": "upload:" + "0" * 32, "title": "x"}, 404, "没有上传文件"),
