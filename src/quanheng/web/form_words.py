@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from quanheng.core import labels
 from quanheng.core.describe import Option, commands
 from quanheng.errors import Text
+from quanheng.kinds.code_words import DOCUMENTS, EXTRACTS, MARKUPS, ORIGINS, RECOGNISED
 
 Pair = tuple[str, str]
 
@@ -128,14 +129,11 @@ FIELDS: Mapping[str, Pair] = {
     "validation": ("share held out", "验证集占比"),
     "vocabulary": ("size of the vocabulary", "词表大小"),
 }
+#: Fields whose choices are codes of artifacts too: called as everywhere.
+_CODES = {"origin": ORIGINS, "document": DOCUMENTS, "markup": MARKUPS, "extract": EXTRACTS, "ocr": RECOGNISED}
 #: Choices by field and value.
 CHOICES: Mapping[str, Mapping[str, Pair]] = {
-    "origin": {
-        "open": ("open source", "开源"),
-        "self_collected": ("collected by yourselves", "自采"),
-        "commercial": ("commercial", "商业"),
-        "user_input": ("input of users", "使用者输入"),
-    },
+    **{field: {code: (said.en, said.zh) for code, said in table.items()} for field, table in _CODES.items()},
     "region": {
         "domestic": ("in mainland China", "境内"),
         "overseas": ("overseas", "境外"),
@@ -144,25 +142,6 @@ CHOICES: Mapping[str, Mapping[str, Pair]] = {
     "bad_rows": {
         "refuse": ("refuse the whole file", "整个文件不登记"),
         "leave_out": ("leave these rows out, hand them back", "其余登记，不可用的行退回"),
-    },
-    "document": {
-        "line": ("each line", "每行一篇"),
-        "file": ("each file", "每个文件一篇"),
-        "paragraph": ("each paragraph", "每段一篇"),
-    },
-    "markup": {
-        "plain": ("plain text", "纯文本"),
-        "pku_tagged": ("words with tags (词/n)", "带词性标注（词/n）"),
-    },
-    "extract": {
-        "fast": ("main text", "正文"),
-        "precise": ("main text, with more care", "正文（更细）"),
-        "all": ("all that is visible", "全部可见文字"),
-    },
-    "ocr": {
-        "never": ("not read", "不识别"),
-        "when_missing": ("read where there is no usable text layer", "没有可用文字层时识别"),
-        "always": ("always read", "全部识别"),
     },
     "deduplicate": {
         "exact": ("drop exact duplicates", "去掉完全相同的文档"),

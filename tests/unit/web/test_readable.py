@@ -111,6 +111,6 @@ def test_parameters_are_called_as_their_form_calls_them() -> None:
     zh, en = Reader("zh", verb="source.register").html(params), Reader("en", verb="source.register").html(params)
     for word in ("来源名称", "图像文字识别", "不识别", "境内", "采集备注"):
         assert word in zh, word
-    for word in ("Name of the origin", "Text in pictures", "not read", "in mainland China"):
+    for word in ("Name of the origin", "Text in pictures", "not recognised", "in mainland China"):
         assert word in en, word
     assert "_" not in zh + en

@@ -16,7 +16,6 @@ from quanheng.kinds.corpora import CorpusSample
 #: Of every reason, and of every reason in every source, so many are kept unless the build says otherwise.
 PER_REASON = 50
 PER_SOURCE = 5
-MOST_PER_REASON = 1000
 SEED = b"quanheng corpus samples v1\n"
 
 Decision = Literal["drop", "edit", "review"]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from quanheng.data.corpus.account import by_licence
 from quanheng.data.corpus.card_account import REGIONS, account_sections, step_text
 from quanheng.data.corpus.croissant_context import CONTEXT
 from quanheng.data.corpus.markdown import cell, percent, table
-from quanheng.kinds.base import Rate
+from quanheng.kinds.base import Rate, Say
+from quanheng.kinds.code_words import ORIGINS, SCRIPTS
 from quanheng.kinds.corpora import Corpus, CorpusV2, CorpusV3, FunnelStep, FunnelStepV3, TotalsV3
 from quanheng.kinds.drop_reasons import reason_name
 from quanheng.kinds.kind_words import said_zh
@@ -20,20 +21,6 @@ from quanheng.store import Layer
 from quanheng.text.personal_data import LABELS
 
 Language = Literal["zh", "en"]
-
-_ORIGINS = {
-    "open": ("开源", "open"),
-    "self_collected": ("自采", "self-collected"),
-    "commercial": ("商业", "commercial"),
-    "user_input": ("使用者输入", "user input"),
-}
-_SCRIPTS = {
-    "zh-Hans": ("简体", "simplified"),
-    "zh-Hant": ("繁体", "traditional"),
-    "mixed": ("简繁混用", "both forms"),
-    "zh": ("简繁同形", "same in both forms"),
-    "other": ("其他", "other"),
-}
 
 
 def _rate(rate: Rate) -> str:
@@ -76,6 +63,12 @@ def _tokens(corpus: Corpus, tokens: int | None, at: int) -> list[str]:
     return ["", (zh, en)[at]]
 
 
+def _word(words: Mapping[str, Say], code: str, at: int) -> str:
+    """Return what a code is called, in Chinese (0) or English (1); the code itself where it has no word."""
+    said = words.get(code)
+    return (said.zh, said.en)[at] if said else code
+
+
 def _sources(corpus: Corpus, sources: Sequence[Source], at: int) -> list[str]:
     head = (
         ("来源", "类型", "境内外", "许可", "许可是否明确", "采集记录", "读取", "保留", "损坏行"),
@@ -85,7 +78,7 @@ def _sources(corpus: Corpus, sources: Sequence[Source], at: int) -> list[str]:
     rows = [
         (
             source.title,
-            _ORIGINS[source.origin.type][at],
+            _word(ORIGINS, source.origin.type, at),
             REGIONS[source.origin.region][at],
             source.licence.spdx,
             yes if source.licence.clear else no,
@@ -124,9 +117,7 @@ def _contents(corpus: Corpus, at: int) -> list[str]:
     kept = corpus.totals.documents
     lines = [("## 文字与编码", "## Script and encodings")[at], ""]
     head = (("文字", "文档", "占比"), ("script", "documents", "share"))[at]
-    rows = [
-        (_SCRIPTS.get(name, (name, name))[at], count, percent(count, kept)) for name, count in corpus.language.items()
-    ]
+    rows = [(_word(SCRIPTS, name, at), count, percent(count, kept)) for name, count in corpus.language.items()]
     lines += table(head, rows)
     files = "，".join(f"{name} {count:,}" for name, count in corpus.encodings.items())
     lines += [(f"文件编码：{files}", f"Files by encoding: {files.replace('，', ', ')}")[at], ""]
