@@ -47,6 +47,11 @@ def empty_folder(scene: Scene) -> list[str]:
 
 
 def folder_without_text(scene: Scene) -> list[str]:
+    scene.write("sounds/a.mp3", b"ID3\x03")
+    return ["source", "register", str(scene.folder / "sounds"), "--title", "t"]
+
+
+def folder_of_pictures(scene: Scene) -> list[str]:
     scene.write("pictures/a.jpg", b"\xff\xd8\xff")
     return ["source", "register", str(scene.folder / "pictures"), "--title", "t"]
 
@@ -192,6 +197,7 @@ CASES: dict[str, tuple[Bring | list[str], str, type[errors.QuanhengError]]] = {
     "a file that may not be read": (unreadable_file, "not_permitted", errors.Unavailable),
     "an empty folder": (empty_folder, "empty_folder", errors.Invalid),
     "a folder without text": (folder_without_text, "nothing_readable", errors.Invalid),
+    "a folder of pictures": (folder_of_pictures, "only_pictures", errors.Invalid),
     "no row that can be read": (all_rows_broken, "empty_corpus", errors.Invalid),
     "a half-written parquet file": (half_written_parquet, "empty_corpus", errors.Invalid),
     "a recipe that keeps nothing": (greedy_recipe, "empty_corpus", errors.Invalid),
