@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -82,10 +84,11 @@ def test_stopped_by_the_keyboard_leaves_one_entry_and_can_be_run_again(workspace
 
 def test_a_child_that_is_killed_leaves_one_entry(workspace: Any, many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Any] = []
-    real = runner.subprocess.Popen
-    monkeypatch.setattr(runner.subprocess, "Popen", lambda *a, **k: started.append(real(*a, **k)) or started[-1])
+    real = runner.Child
+    monkeypatch.setattr(runner, "Child", lambda *a, **k: started.append(real(*a, **k)) or started[-1])
+    kill = on("progress", lambda data: os.kill(started[0].pid, signal.SIGKILL))
     with pytest.raises(QuanhengError, match="ended without a word") as caught:
-        workspace.files.register(path=str(many), title="t", listener=on("progress", lambda data: started[0].kill()))
+        workspace.files.register(path=str(many), title="t", listener=kill)
     assert caught.value.code == "child_lost"
     assert [(e["outcome"], e["code"]) for e in entries(workspace)[1:]] == [("failed", "child_lost")]
 

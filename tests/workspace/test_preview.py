@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import tracemalloc
 from collections.abc import Iterator
@@ -307,8 +308,7 @@ def chatter(task: Any) -> Any:
 def functions(monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the name under which a child finds the functions of this file."""
     place = Path(__file__).parent
-    monkeypatch.setattr(bounded, "FLAGS", ("-c", f"import sys; sys.path[:0] = [{str(place)!r}, {str(place.parent)!r}];"
-                                           "from quanheng.core.bounded import main; main()"))  # fmt: skip
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(place), str(place.parent))))
     return "test_preview"
 
 

@@ -1,28 +1,25 @@
 """Work on bytes from elsewhere, in a child process that can take only so much memory and time.
 
 A reader of Parquet or of a bundle that meets hostile bytes may ask for any amount of memory, run for hours or crash;
-here that ends the child, and the caller gets one clear error. `python -I -m quanheng.core.bounded` is the child: it
-reads a task from standard input and writes one answer.
+here that ends the child, and the caller gets one clear error. `main` is what the child does: it reads a task from
+standard input and writes one answer.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import resource
-import signal
-import subprocess
 import sys
+import threading
 import traceback
 from importlib import import_module
 from typing import Any
 
+from quanheng.core.forkserver import Child
 from quanheng.errors import QuanhengError, Unavailable
 from quanheng.store import JSON
 
-#: What the interpreter of a child runs.
-FLAGS: tuple[str, ...] = ("-m", "quanheng.core.bounded")
 #: What a child may have at most: address space in MiB, and seconds of a processor.
 MEMORY_MB = 2048
 TIME_S = 60
@@ -37,41 +34,27 @@ def run(function: str, task: JSON, *, memory_mb: int = MEMORY_MB, time_s: int = 
     its memory or time, or died.
     """
     order = json.dumps({"function": function, "task": task, "memory_mb": memory_mb, "time_s": time_s})
-    child = subprocess.Popen(
-        [sys.executable, "-I", *FLAGS],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        # Fewer threads and no arenas in advance: address space is what is limited.
-        env={**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-    )
+    # Fewer threads and no arenas in advance: address space is what is limited.
+    environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    with open(os.devnull, "w") as nowhere:
+        child = Child("quanheng.core.bounded", stderr=nowhere.fileno(), environment=environment)
+    patience = threading.Timer(time_s * PATIENCE, child.end)
+    patience.start()
     try:
-        out, _ = child.communicate(order.encode("utf-8"), timeout=time_s * PATIENCE)
-    except subprocess.TimeoutExpired as error:
+        child.stdin.write(order.encode("utf-8"))
+        child.stdin.close()
+        answer = json.loads(child.stdout.read())
+    except (OSError, ValueError) as error:  # it was ended, or died: half an answer is none
         raise _too_much() from error
     finally:
-        _end(child)
-    if child.returncode or not out:
-        raise _too_much()
-    answer = json.loads(out)
+        patience.cancel()
+        child.end()
     if "error" in answer:
         raise QuanhengError.from_json(answer["error"])
     if "fault" in answer:
         raise RuntimeError(f"{function} failed in its child process:\n{answer['fault']}")
     return answer["answer"]
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child, if it has not ended, and close its pipes."""
-    if child.poll() is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-    for pipe in (child.stdin, child.stdout):
-        if pipe:
-            with contextlib.suppress(BrokenPipeError, OSError):
-                pipe.close()
 
 
 def _too_much() -> Unavailable:

@@ -1,7 +1,7 @@
 """The child process in which a job's body runs: no database, only the store, the cache and messages to the parent.
 
-Started as `python -m quanheng.core.child`. The first line of standard input is the task; when the parent goes away,
-standard input ends, and the whole process group is killed. Messages are JSON lines on the original standard output;
+Started by `quanheng.core.forkserver`. The first line of standard input is the task; when the parent goes away, standard
+input ends, and the whole process group is killed. Messages are JSON lines on the original standard output;
 whatever the body prints goes to standard error, which the parent keeps as the job's log.
 """
 

@@ -5,11 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
 import queue
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +19,7 @@ from quanheng.core.collect import release
 from quanheng.core.context import Draft
 from quanheng.core.database import cursor, retry_locked, write
 from quanheng.core.executors import choose
+from quanheng.core.forkserver import Child
 from quanheng.core.jobs import CANCELLED, DONE, FAILED, Plan, Result
 from quanheng.core.resolve import check_unchanged
 from quanheng.core.session import Session
@@ -133,16 +130,9 @@ def _watch(
 ) -> list[Draft]:
     """Start the child and follow it to its end; the lease is kept meanwhile. Returns the drafts it made."""
     task = retry_locked(lambda: _task(session, plan))
-    child = subprocess.Popen(
-        [sys.executable, "-m", "quanheng.core.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=job_log,
-        start_new_session=True,
-    )
+    child = Child("quanheng.core.child", stderr=job_log.fileno())
     messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
     try:
-        assert child.stdin and child.stdout  # noqa: S101 - both are pipes
         reader = threading.Thread(target=_read, args=(child.stdout, messages), daemon=True)
         reader.start()
         with contextlib.suppress(BrokenPipeError):  # a child that died at once is told of below
@@ -150,7 +140,7 @@ def _watch(
             child.stdin.flush()
         return _follow(session.workspace, messages, job_id, attempt, lease_s, listener, job_log)
     finally:
-        _stop(child)
+        child.end()
 
 
 def _read(stream: IO[bytes], messages: queue.Queue[dict[str, Any] | None]) -> None:
@@ -219,14 +209,3 @@ def _release(workspace: Workspace, digests: list[str], job_log: IO[str]) -> None
 def _draft(item: Mapping[str, Any]) -> Draft:
     model = kind_model(item["kind"]).model_validate_json(json.dumps(item["model"]))
     return Draft(model, tuple(layer_from_json(layer) for layer in item["layers"]), subject_from_json(item["subject"]))
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """End the child and everything it started, and close its pipes."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    for pipe in (child.stdin, child.stdout):
-        if pipe:
-            with contextlib.suppress(BrokenPipeError, OSError):
-                pipe.close()
