@@ -16,6 +16,7 @@ so that pure packages and the stand-alone verifier raise the same tree.
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar, NamedTuple
 
 
@@ -28,6 +29,33 @@ class Text(NamedTuple):
     def say(self, language: str) -> str:
         """Return the sentence in `language` ("zh" or "en")."""
         return self.zh if language.startswith("zh") else self.en
+
+
+#: What the operating system says of a path, in Chinese.
+_SYSTEM = {
+    errno.EACCES: "没有权限",
+    errno.EADDRINUSE: "端口已被占用",
+    errno.EBUSY: "正被占用",
+    errno.EEXIST: "已存在",
+    errno.EISDIR: "这是文件夹，不是文件",
+    errno.ELOOP: "符号链接互相指向",
+    errno.ENAMETOOLONG: "名称过长",
+    errno.ENOENT: "不存在",
+    errno.ENOSPC: "磁盘空间不足",
+    errno.ENOTDIR: "路径中有一段不是文件夹",
+    errno.EPERM: "不允许这样做",
+    errno.EROFS: "所在磁盘为只读",
+}
+
+
+def system_said(error: OSError) -> Text:
+    """Return what the operating system says, in its own English where it has no Chinese here.
+
+    >>> system_said(IsADirectoryError(errno.EISDIR, "Is a directory"))
+    Text(en='Is a directory', zh='这是文件夹，不是文件')
+    """
+    en = error.strerror or type(error).__name__
+    return Text(en, _SYSTEM.get(error.errno or 0, en))
 
 
 #: HTTP has a finer word for these codes than their class has.

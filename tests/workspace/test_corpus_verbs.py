@@ -255,9 +255,35 @@ def test_the_text_of_a_takedown_is_kept_nowhere(built: Any) -> None:
     assert all(said not in log for log in logs for said in (text, "恐龙"))
 
 
-def test_a_takedown_by_address_says_what_has_none(built: Any) -> None:
-    made = built.corpus.takedown(corpus="corpus:c", url=["https://a.example/1"])
+def test_a_takedown_by_address_reaches_what_was_dropped(built: Any) -> None:
+    [dropped] = built.corpus.samples(corpus="corpus:c", reason="duplicate", limit=1)["rows"]
+    assert dropped["url"].startswith("https://b.example/")
+    with pytest.raises(QuanhengError) as caught:
+        built.corpus.takedown(corpus="corpus:c", url=[dropped["url"]])
+    assert caught.value.code == "kept_elsewhere"
+    made = built.corpus.takedown(corpus="corpus:c", url=["https://b.example/*"])
     log = (built.folder / "jobs" / f"{made.job}.log").read_text("utf-8")
-    assert "dropped before carry no address" in log and "没有网址记录" in log
-    made = built.corpus.takedown(corpus="corpus:c", match=["第7位游客写道"])
-    assert "no address" not in (built.folder / "jobs" / f"{made.job}.log").read_text("utf-8")
+    assert "60 documents taken down" in log and "dropped copies that are named: 30" in log
+    assert "此前已因重复剔除的 30 篇" in log and "quanheng corpus duplicates" in log
+    rows = built.corpus.samples(corpus=made.digest, reason="duplicate", limit=200)["rows"]
+    assert {(row["text"], row["url"]) for row in rows} == {("", "")} and len(rows) == 30
+
+
+def test_documents_are_shown_with_their_addresses(built: Any) -> None:
+    kept = built.corpus.samples(corpus="corpus:c", limit=200)["rows"]
+    assert len(kept) == 150 and all(row["url"].startswith("https://") for row in kept)
+    # Of one without an address the name of its file.
+    [short] = built.corpus.samples(corpus="corpus:c", reason="too_short", limit=1)["rows"]
+    assert short["url"] == "rows.jsonl"
+    assert {row["url"] for row in built.corpus.samples(corpus="corpus:c", reason="broken")["rows"]} == {"rows.jsonl"}
+    found = built.corpus.samples(corpus="corpus:c", reason="duplicate", decision="drop", beside=True, limit=3)
+    assert all(row["url"].startswith("https://b.example/") for row in found["rows"])
+    assert all(row["url"].startswith("https://") for row in found["kept"]) and found["kept"]
+    for row in built.corpus.duplicates(corpus="corpus:c", limit=5)["rows"]:
+        assert row["url"].startswith("https://b.example/") and row["kept"]["url"].startswith("https://a.example/")
+        assert built.corpus.document(corpus="corpus:c", document=row["id"])["url"] == row["url"]
+        assert built.corpus.document(corpus="corpus:c", document=row["kept"]["id"])["url"] == row["kept"]["url"]
+    built.artifact.withdraw(artifact="source:a", reason="gone")
+    built.artifact.withdraw(artifact="source:b", reason="gone")
+    rows = built.corpus.samples(corpus="corpus:c", reason="too_short")["rows"]
+    assert {row["url"] for row in rows} == {""} and rows

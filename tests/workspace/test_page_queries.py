@@ -86,7 +86,11 @@ def test_duplicates_stand_beside_what_they_repeat(workspace: Any, corpus: str) -
     assert (row["title"], row["measure"]) == ("来源", "1.0000")
     whole = workspace.corpus.document(corpus=corpus, index=row["kept"]["index"])
     assert (whole["id"], whole["text"]) == (row["kept"]["id"], GOOD[0])
-    assert workspace.corpus.duplicates(corpus=corpus, source="sha256:" + "0" * 64)["population"] == 0
+    source = found["rows"][0]["source"]
+    for name in (source, source[:19], "one", "source:one", "来源"):
+        assert workspace.corpus.duplicates(corpus=corpus, source=name)["population"] == found["population"]
+    with pytest.raises(NotFound, match="not a source of this corpus"):
+        workspace.corpus.duplicates(corpus=corpus, source="sha256:" + "0" * 64)
 
 
 def test_a_duplicate_of_a_duplicate_is_followed_to_what_stays(workspace: Any, tmp_path: Path) -> None:
@@ -294,7 +298,8 @@ def _answers_beside_questions(workspace: Any) -> None:
     assert some and {row["risk"] for row in some} == {risk}
     page = workspace.sample.items(sample="some", after=15, limit=10)
     assert len(page["rows"]) == 5 and page["next"] is None and page["rows"][0]["title"] == "来源"
-    assert workspace.sample.items(sample="some", source="sha256:x")["rows"] == []
+    with pytest.raises(NotFound, match="not a source of this corpus"):
+        workspace.sample.items(sample="some", source="sha256:x")
 
 
 def register(workspace: Any, kind: str, config: dict[str, Any], layers: list[tuple[str, bytes]]) -> str:

@@ -107,12 +107,22 @@ def _one_language(caller: Caller, row: Mapping[str, Any]) -> dict[str, Any]:
     return dict(row)
 
 
-def print_rows(caller: Caller, rows: Sequence[Mapping[str, Any]], indent: int = 0, *, raw: bool = False) -> None:
-    """Write rows as a table; an empty list says that there is nothing."""
+def print_rows(
+    caller: Caller, rows: Sequence[Mapping[str, Any]], indent: int = 0, *, raw: bool = False, most: int | None = None
+) -> None:
+    """Write rows as a table; an empty list says that there is nothing. most: the first so many, and how many more."""
     if not rows:
         caller.print(" " * indent + caller.say(("(nothing here yet)", "（暂无内容）")))
         return
-    said = [_one_language(caller, row) for row in rows]
+    shown = rows[:most]
+    _print_rows(caller, [_one_language(caller, row) for row in shown], indent, raw, most)
+    if len(shown) < len(rows):
+        en = f"… the first {len(shown):,} of {len(rows):,}; all of them: --json"
+        zh = f"……以上为前 {len(shown):,} 项，共 {len(rows):,} 项；查看全部：--json"
+        caller.print(" " * indent + caller.say((en, zh)))
+
+
+def _print_rows(caller: Caller, said: list[dict[str, Any]], indent: int, raw: bool, most: int | None) -> None:
     keys = _columns(said)
     head = [key if raw else label(key, caller.language) for key in keys]
     cells = [[cell(caller, row.get(key), _told(key, raw)) for key in keys] for row in said]
@@ -121,7 +131,7 @@ def print_rows(caller: Caller, rows: Sequence[Mapping[str, Any]], indent: int = 
         for number, row in enumerate(said):
             if number:
                 caller.print()
-            print_pairs(caller, row, indent, raw=raw)
+            print_pairs(caller, row, indent, raw=raw, most=most)
     elif caller.on_terminal:
         _rich_table(caller, head, cells, indent)
     else:
@@ -157,12 +167,18 @@ def _told(key: str, raw: bool) -> str:
 
 
 def print_pairs(
-    caller: Caller, data: Mapping[str, Any], indent: int = 0, *, raw: bool = False, codes: str = ""
+    caller: Caller,
+    data: Mapping[str, Any],
+    indent: int = 0,
+    *,
+    raw: bool = False,
+    codes: str = "",
+    most: int | None = None,
 ) -> None:
     """Write a mapping as lines of name and value; rows and mappings inside it follow below their name.
 
     raw: names as they stand in the data, for what a kind or a verb calls its own fields; so below DATA_FIELDS too.
-    codes: the field of which these names are codes, told by their words.
+    codes: the field of which these names are codes, told by their words. most: of a list, so many.
     """
     data = data if raw else _one_language(caller, data)
     named = _names(codes, caller.language) if codes else (lambda key: key) if raw else _labels(caller.language)
@@ -172,13 +188,23 @@ def print_pairs(
         name = " " * indent + names[key]
         if is_rows(value):
             caller.print(name)
-            print_rows(caller, value, indent + 2, raw=raw)
+            print_rows(caller, value, indent + 2, raw=raw, most=most)
         elif isinstance(value, Mapping) and value and not is_said(value):
             caller.print(name)
             as_is = raw or key in DATA_FIELDS or all(is_said(item) for item in value.values())
-            print_pairs(caller, value, indent + 2, raw=as_is, codes="" if raw else key if has_codes(key) else "")
+            inside = key if has_codes(key) and not raw else ""
+            print_pairs(caller, value, indent + 2, raw=as_is, codes=inside, most=most)
         else:
-            _print_pair(caller, name + " " * (indent + left - width(name)), value, _told(key, raw))
+            _print_pair(
+                caller, name + " " * (indent + left - width(name)), _first(caller, value, most), _told(key, raw)
+            )
+
+
+def _first(caller: Caller, value: Any, most: int | None) -> Any:
+    """Return of a list so many, with how many there are; anything else as it is."""
+    if not isinstance(value, list) or most is None or len(value) <= most:
+        return value
+    return [*value[:most], caller.say((f"… ({len(value):,} in all)", f"……（共 {len(value):,} 项）"))]
 
 
 def _labels(language: str) -> Callable[[str], str]:

@@ -17,7 +17,7 @@ from quanheng.cli.caller import Caller, usage
 from quanheng.cli.help import GLOBAL, UNIVERSAL, command_help, explain, global_rows, group_help, metavar
 from quanheng.cli.index import Command, Option
 from quanheng.cli.text import pairs
-from quanheng.errors import Text
+from quanheng.errors import Text, system_said
 
 #: What runs a command: the caller, the values of its options by name (only those given), and the universal ones.
 Action = Callable[[Caller, dict[str, Any], dict[str, Any]], None]
@@ -38,14 +38,19 @@ class Number(click.ParamType):  # type: ignore[type-arg]  # generic only in newe
 
 
 class OneOf(click.Choice[str]):
-    """One of the choices; told in both languages when it is not."""
+    """One of the choices, in any case; told in both languages when it is not."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the choice."""
+        """Return the choice; an encoding goes by many names."""
         if value in self.choices:
             return str(value)
+        from quanheng.kinds.encodings import ENCODINGS, KNOWN, encoding_of  # not before: it imports pydantic
+
+        if (usual := encoding_of(str(value)) or str(value).lower()) in self.choices:
+            return usual
         known = ", ".join(filter(None, self.choices))  # the empty one is what leaving the option out means
-        raise _bad_value(param, f"{value!r} is none of: {known}", f"{value!r} 不在可选范围内：{known}")
+        en, zh = KNOWN if tuple(self.choices) == ENCODINGS else (known, known)
+        raise _bad_value(param, f"{value!r} is none of: {en}", f"{value!r} 不在可选范围内：{zh}")
 
 
 class Pair(click.ParamType):  # type: ignore[type-arg]
@@ -82,10 +87,15 @@ class Json(click.ParamType):  # type: ignore[type-arg]
             return json.loads(value, parse_float=str, parse_constant=str)
         except OSError as error:
             raise _bad_value(
-                param, f"{value[1:]} cannot be read: {error.strerror}", f"无法读取 {value[1:]}：{error.strerror}"
+                param,
+                f"{value[1:]} cannot be read: {system_said(error).en}",
+                f"无法读取 {value[1:]}：{system_said(error).zh}",
             ) from None
-        except ValueError as error:
-            raise _bad_value(param, f"it is not JSON: {error}", f"不是有效的 JSON：{error}") from None
+        except json.JSONDecodeError as error:
+            place = f"第 {error.lineno} 行第 {error.colno} 列写法不对"
+            raise _bad_value(param, f"it is not JSON: {error}", f"不是有效的 JSON：{place}") from None
+        except ValueError:
+            raise _bad_value(param, f"{value[1:]} is not UTF-8", f"{value[1:]} 不是 UTF-8 编码") from None
 
 
 def _bad_value(param: click.Parameter | None, en: str, zh: str) -> Exception:

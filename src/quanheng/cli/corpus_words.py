@@ -1,4 +1,4 @@
-"""`quanheng show corpus:…` and `quanheng corpus account`: the account of a corpus for a person, as tables."""
+"""`quanheng show corpus:…`, `quanheng corpus account` and `corpus diff`: a corpus, or two, for a person, as tables."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 from quanheng.cli.answer import digest_text, print_pairs, print_rows
 from quanheng.cli.caller import Caller
+from quanheng.cli.document_words import write_rows
 from quanheng.core.labels import label
 from quanheng.kinds.code_words import with_code
+from quanheng.kinds.counting import counted
 
 Data = Mapping[str, Any]
 #: What follows for a source from what people found in its sample.
@@ -19,7 +21,9 @@ FOLLOWS = {
     "not_use": ("not to be used", "不得使用"),
     "unread": ("not sampled yet", "尚未抽检"),
 }
-#: More rows than this of one table are left to --json.
+#: Documents shown of those that stand in one of two corpora alone; the answer has more.
+MOST_DOCUMENTS = 5
+#: More rows of one table are left to --json.
 MOST_ROWS = 60
 
 
@@ -73,10 +77,7 @@ def _table(caller: Caller, title: tuple[str, str], rows: Sequence[Data]) -> None
     if not rows:
         return
     _title(caller, *title)
-    print_rows(caller, rows[:MOST_ROWS], 2)
-    if len(rows) > MOST_ROWS:
-        more = len(rows) - MOST_ROWS
-        caller.tell(f"  {more:,} more rows; all of them with --json", f"  另有 {more:,} 行，用 --json 查看全部")
+    print_rows(caller, rows, 2, most=MOST_ROWS)
 
 
 def _step(row: Data, units: Sequence[str], at: int) -> dict[str, Any]:
@@ -171,3 +172,46 @@ def _licence(row: Data, at: int) -> dict[str, Any]:
     name = row["name"] if row["name"] != "NOASSERTION" else ("未标明", "not stated")[at]
     sizes = {unit: f"{row[unit]:,}" for unit in ("documents", "characters", "bytes", "tokens") if unit in row}
     return {"licence": name, "clear": row["clear"], "sources": row["sources"], **sizes}
+
+
+def diff(caller: Caller, answer: Data) -> None:
+    """Write two corpora side by side: totals, what each dropped and why, then the documents that one alone has."""
+    sides = [answer["one"], answer["second"]]
+    for name, side in zip(("one", "second"), sides, strict=True):
+        caller.print(f"{label(name, caller.language)}  {digest_text(caller, side['digest'])}")
+    units = [
+        unit for unit in ("documents", "characters", "bytes", "tokens") if sides[0]["totals"].get(unit) is not None
+    ]
+    totals = [
+        _beside("unit", label(unit, caller.language), [side["totals"].get(unit) or 0 for side in sides])
+        for unit in units
+    ]
+    _table(caller, ("Totals", "合计"), totals)
+    reasons = sorted({reason for side in sides for reason in side["dropped"]})
+    dropped = [_beside("reason", reason, [side["dropped"].get(reason, 0) for side in sides]) for reason in reasons]
+    _table(caller, ("Dropped, by reason", "剔除（按原因）"), dropped)
+    caller.print()
+    caller.tell(f"In both: {counted(answer['both'], 'documents')}", f"两份共有：{answer['both']:,} 条")
+    _alone(caller, ("Only in the first", "仅第一份有"), sides[0], answer["only_first"], answer["shown_first"])
+    _alone(caller, ("Only in the second", "仅第二份有"), sides[1], answer["only_second"], answer["shown_second"])
+    caller.print()
+    caller.tell("More of these, and others: --json, --seed", "查看更多：--json；换一批：--seed")
+
+
+def _beside(field: str, name: str, numbers: Sequence[int]) -> dict[str, str]:
+    """Return a row with a number of each of two corpora, and by how much the second is larger."""
+    first, second = numbers
+    more = f"{second - first:+,}" if first != second else "0"
+    return {field: name, "one": f"{first:,}", "second": f"{second:,}", "difference": more}
+
+
+def _alone(
+    caller: Caller, title: tuple[str, str], side: Data, by_source: Mapping[str, int], rows: Sequence[Data]
+) -> None:
+    """Write how many documents one of two corpora has alone, by source, and some of them."""
+    n = sum(by_source.values())
+    _title(caller, f"{title[0]}: {counted(n, 'documents')}", f"{title[1]}：{n:,} 条")
+    for source, k in by_source.items():
+        caller.print(f"  {side['titles'].get(source, source)}  {k:,}")
+    shown = [{name: row[name] for name in ("id", "source", "text")} for row in rows[:MOST_DOCUMENTS]]
+    write_rows(caller, [{**row, "title": side["titles"].get(row["source"], "")} for row in shown])

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from quanheng.cli.progress import seconds
 from quanheng.errors import Conflict, Corrupt, NotFound
+from quanheng.kinds.counting import counted
 
 if TYPE_CHECKING:
     from quanheng.cli.caller import Caller
@@ -223,14 +224,14 @@ def _corpus(caller: Caller, corpus: Corpus) -> None:
     read = sum(share.documents_read for share in corpus.per_source)
     broken = sum(share.broken_rows for share in corpus.per_source)
     caller.tell(
-        f"Corpus      {read:,} documents read, {corpus.totals.documents:,} kept; {corpus.masked_documents:,} with "
-        "personal data masked",
+        f"Corpus      {counted(read, 'documents')} read, {corpus.totals.documents:,} kept; "
+        f"{corpus.masked_documents:,} with personal data masked",
         f"训练数据    读入 {read:,} 条，留下 {corpus.totals.documents:,} 条；"
         f"遮盖个人信息 {corpus.masked_documents:,} 条",
     )
     if broken:
         caller.tell(
-            f"            {broken:,} more rows could not be read and are kept apart",
+            f"            {counted(broken, 'more rows')} could not be read; kept apart",
             f"            另有 {broken:,} 行无法读取，已单独保留",
         )
 

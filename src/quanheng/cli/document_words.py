@@ -13,6 +13,7 @@ from quanheng.cli.caller import Caller
 from quanheng.cli.text import wrap
 from quanheng.core.labels import label
 from quanheng.kinds.code_words import with_code
+from quanheng.kinds.counting import counted
 
 Data = Mapping[str, Any]
 #: Characters of a document that are shown, and of those how many stand before the first place that is marked.
@@ -36,7 +37,7 @@ def review(caller: Caller, answer: Data) -> None:
         caller.tell(f"None of this kind; listed for review: {listed:,}.", f"没有这一类（列入复核的共 {listed:,} 条）。")
     else:
         caller.tell("No document is listed for review.", "没有列入复核的文档。")
-    _rows(caller, rows)
+    write_rows(caller, rows)
     if any(row["hits"] for row in rows) and not answer["terms_told"]:
         caller.print()
         caller.tell(
@@ -50,16 +51,19 @@ def samples(caller: Caller, answer: Data) -> None:
     """Write documents kept or dropped, and how many there are of the kind."""
     name = with_code("reason", answer["reason"], caller.language)
     n, shown = answer["population"], len(answer["rows"])
-    what = "document" if n == 1 else "documents"
-    caller.tell(f"{name}: {shown:,} of {n:,} {what}", f"{name}：共 {n:,} 条，列出 {shown:,} 条")
-    _rows(caller, [{**row, "reason": ""} if row["reason"] == answer["reason"] else row for row in answer["rows"]])
+    if n:
+        caller.tell(f"{name}: {shown:,} of {counted(n, 'documents')}", f"{name}：共 {n:,} 条，列出 {shown:,} 条")
+    else:
+        caller.tell(f"{name}: there are none", f"{name}：没有这一类文档")
+    write_rows(caller, [{**row, "reason": ""} if row["reason"] == answer["reason"] else row for row in answer["rows"]])
     if answer["kept"]:
         caller.print()
         caller.tell("Kept, to compare", "对照：保留的文档")
-        _rows(caller, answer["kept"])
-    caller.print()
-    again = answer["seed"] + 1
-    caller.tell(f"Others: --seed {again}", f"换一批：--seed {again}")
+        write_rows(caller, answer["kept"])
+    if shown < n:
+        caller.print()
+        again = answer["seed"] + 1
+        caller.tell(f"Others: --seed {again}", f"换一批：--seed {again}")
 
 
 def duplicates(caller: Caller, answer: Data) -> None:
@@ -85,12 +89,12 @@ def masked(caller: Caller, answer: Data) -> None:
             places[name] = places.get(name, 0) + n
     documents = sum(answer["documents"].values())
     caller.tell(
-        f"Personal data masked: {_counted(sum(places.values()), 'place')} in {_counted(documents, 'document')}",
+        f"Personal data masked: {counted(sum(places.values()), 'places')} in {counted(documents, 'documents')}",
         f"遮盖个人信息 {sum(places.values()):,} 处，涉及 {documents:,} 条文档",
     )
     for name, n in sorted(places.items(), key=lambda item: (-item[1], item[0])):
         caller.print(f"  {with_code('type', name, caller.language)}  {n:,}")
-    _rows(caller, [{**row, "text": row["excerpt"], "index": None} for row in answer["rows"]])
+    write_rows(caller, [{**row, "text": row["excerpt"], "index": None} for row in answer["rows"]])
 
 
 def document(caller: Caller, answer: Data) -> None:
@@ -110,16 +114,8 @@ def document(caller: Caller, answer: Data) -> None:
         _text(caller, kept["text"], ())
 
 
-def _counted(n: int, what: str) -> str:
-    """Return a number with its English noun.
-
-    >>> _counted(1, "place"), _counted(1200, "document")
-    ('1 place', '1,200 documents')
-    """
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
-
-
-def _rows(caller: Caller, rows: Sequence[Data]) -> None:
+def write_rows(caller: Caller, rows: Sequence[Data]) -> None:
+    """Write documents one after the other, numbered from 1."""
     for number, row in enumerate(rows, 1):
         _row(caller, number, row)
 
@@ -132,7 +128,7 @@ def _row(caller: Caller, number: int, row: Data, *, width: int = WIDTH) -> None:
     place = caller.say((f"corpus row {at}", f"语料第 {at} 行")) if at is not None else ""
     head = "  ".join(filter(None, (row["id"], row.get("title", ""), place)))
     caller.print(f"{number}. {head}" if number else head)
-    for name in ("reason", "reasons", "measure", "flags", "hit_terms"):
+    for name in ("url", "reason", "reasons", "measure", "flags", "hit_terms"):
         said = _said(caller, name, row.get(name))
         if said:
             caller.print(f"  {label(name, caller.language)}  {said}")

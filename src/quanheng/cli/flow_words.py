@@ -1,4 +1,4 @@
-"""`quanheng flow run`, `flow show` and `flow plan`: a flow is named, or a file."""
+"""`quanheng flow run`, `flow show`, `flow plan` and `recipe lint`: a flow or recipe is named, or a file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from quanheng.cli.answer import print_answer
 from quanheng.cli.caller import Caller
 
 
-def _which(text: str) -> dict[str, str]:
-    """Return the input that `text` means: a path ends in .toml or holds a slash, anything else is a name."""
-    return {"file": text} if text.endswith(".toml") or "/" in text else {"flow": text}
+def _which(text: str, name: str = "flow") -> dict[str, str]:
+    """Return the input that `text` means: what holds a dot or a slash is a file, anything else a name."""
+    return {"file": text} if "." in text or "/" in text else {name: text}
 
 
 def run(caller: Caller, values: dict[str, Any]) -> None:
@@ -37,3 +37,13 @@ def plan(caller: Caller, values: dict[str, Any]) -> None:
         print_answer(caller, answer)
     else:
         screens.flow_plan(caller, answer)
+
+
+def lint(caller: Caller, values: dict[str, Any]) -> None:
+    """Print the steps of a recipe as they would run."""
+    named = _which(values.pop("recipe"), "recipe") if "recipe" in values else {}
+    answer = ask_query(caller, "recipe.lint", {**named, **values})
+    if caller.json:
+        print_answer(caller, answer)
+    else:
+        screens.recipe_lint(caller, answer)

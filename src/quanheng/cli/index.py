@@ -26,6 +26,7 @@ def _command(data: Mapping[str, Any]) -> Command:
             o["default"],
             tuple(o["choices"]),
             Text(*o["help"]),
+            o["place"],
             kinds=tuple(o["kinds"]),
             least=o["least"],
             most=o["most"],

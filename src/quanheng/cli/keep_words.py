@@ -14,6 +14,7 @@ from quanheng.cli.language import workspace_folder
 from quanheng.cli.progress import counter
 from quanheng.core.sizes import size_text
 from quanheng.errors import Corrupt
+from quanheng.kinds.counting import counted
 
 
 def migrate(caller: Caller, values: dict[str, Any]) -> None:
@@ -59,7 +60,8 @@ def fsck(caller: Caller, values: dict[str, Any]) -> None:
         if report.ok:
             caller.tell("Sound: nothing differs from its digest.", "完好：没有任何内容与其摘要不符。")
         else:
-            caller.tell(f"NOT SOUND: {len(report.problems)} problems.", f"不完好：{len(report.problems)} 处问题。")
+            n = len(report.problems)
+            caller.tell(f"NOT SOUND: {counted(n, 'problems')}.", f"不完好：{n} 处问题。")
     click.get_current_context().exit(0 if report.ok else Corrupt.exit_code)
 
 
@@ -121,7 +123,9 @@ def restore(caller: Caller, values: dict[str, Any]) -> None:
         caller.print_json({"folder": str(folder), "size": done.log_size, "root": done.root})
         return
     caller.tell(f"Restored into {folder}", f"已恢复到 {folder}")
-    caller.tell(f"log: {done.log_size} entries, root {done.root}", f"存证：{done.log_size} 条，根哈希 {done.root}")
+    caller.tell(
+        f"log: {counted(done.log_size, 'entries')}, root {done.root}", f"存证：{done.log_size} 条，根哈希 {done.root}"
+    )
 
 
 def collect(caller: Caller, values: dict[str, Any]) -> None:
@@ -136,7 +140,7 @@ def collect(caller: Caller, values: dict[str, Any]) -> None:
         caller.print_json(asdict(done))
         return
     size = size_text(done.bytes)
-    caller.tell(f"Collected: {done.layers} layers, {size}", f"已回收：{done.layers} 个数据层，{size}")
+    caller.tell(f"Collected: {counted(done.layers, 'layers')}, {size}", f"已回收：{done.layers} 个数据层，{size}")
     if done.left_for_jobs:
         caller.tell(
             "A job is running: what was stored or used since it began stays. Collect again when it has ended.",

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from quanheng.cli.answer import cell, digest_text, print_pairs, print_rows, utc_time
 from quanheng.cli.text import clean
 from quanheng.core.labels import label, state
 from quanheng.core.sizes import size_text
+from quanheng.kinds.counting import counted
 
 if TYPE_CHECKING:
     from quanheng.cli.caller import Caller
     from quanheng.store.verify import Verification
 
 Data = Mapping[str, Any]
+#: Of a long list of files, inputs or the like the page of an artifact shows so many.
+FIRST = 10
 
 
 def artifact(caller: Caller, data: Data) -> None:
@@ -40,19 +44,19 @@ def artifact(caller: Caller, data: Data) -> None:
     _part(caller, "params", made["params"])
     if made["inputs"]:
         caller.print("\n" + label("inputs", caller.language))
-        print_rows(caller, made["inputs"], 2)
+        print_rows(caller, made["inputs"], 2, most=FIRST)
     _part(caller, "config", data["config"])
     if data["layers"]:
         total = size_text(data["size"])
         caller.print(f"\n{label('layers', caller.language)} ({len(data['layers'])}, {total})")
         rows = [{"title": x["title"], "size": size_text(x["size"]), "digest": x["digest"]} for x in data["layers"]]
-        print_rows(caller, rows, 2)
+        print_rows(caller, rows, 2, most=FIRST)
 
 
 def _part(caller: Caller, name: str, data: Data) -> None:
     if data:
         caller.print("\n" + label(name, caller.language))
-        print_pairs(caller, data, 2, raw=True)
+        print_pairs(caller, data, 2, raw=True, most=FIRST)
 
 
 def lineage(caller: Caller, data: Data) -> None:
@@ -104,7 +108,8 @@ def log(caller: Caller, data: Data) -> None:
     ]
     print_rows(caller, rows)
     caller.print()
-    caller.tell(f"{data['size']} entries, origin {data['origin']}", f"共 {data['size']} 条，来源 {data['origin']}")
+    n = data["size"]
+    caller.tell(f"{counted(n, 'entries')}, origin {data['origin']}", f"共 {n:,} 条，来源 {data['origin']}")
     caller.print(f"{label('root', caller.language)}  {data['root']}")
 
 
@@ -258,41 +263,6 @@ def verification(caller: Caller, found: Verification) -> None:
         caller.out.write(render(found, caller.language))
 
 
-def corpus_account(caller: Caller, data: Data) -> None:
-    """Write the account of a corpus."""
-    from quanheng.cli.corpus_words import account
-
-    account(caller, data)
-
-
-def corpus_analysis(caller: Caller, data: Data) -> None:
-    """Write what a recipe would do to a sample."""
-    from quanheng.cli.trial_words import analysis
-
-    analysis(caller, data)
-
-
-def corpus_plan(caller: Caller, data: Data) -> None:
-    """Write what a build would cost."""
-    from quanheng.cli.trial_words import plan
-
-    plan(caller, data)
-
-
-def lexicon_check(caller: Caller, data: Data) -> None:
-    """Write the rows of a term list that cannot be used, then how many they are."""
-    if data["rows"]:
-        print_rows(caller, data["rows"])
-        caller.print()
-    terms, bad = data["terms"], len(data["rows"])
-    if bad:
-        caller.tell(
-            f"Rows that cannot be used: {bad:,}; terms: {terms:,}", f"有 {bad:,} 行不可用；可用的词 {terms:,} 个"
-        )
-    else:
-        caller.tell(f"Every row can be used; terms: {terms:,}", f"全部可用，共 {terms:,} 个词")
-
-
 def recipe_lint(caller: Caller, data: Data) -> None:
     """Write the steps of a recipe, and that it can be used: one that cannot is refused with what is wrong."""
     from quanheng.cli.answer import print_answer
@@ -300,16 +270,15 @@ def recipe_lint(caller: Caller, data: Data) -> None:
     print_answer(caller, data, "recipe.lint")
     n = len(data["steps"])
     caller.print()
-    caller.tell(f"this recipe can be used: {n} {'step' if n == 1 else 'steps'}", f"配方可用：{n} 步")
+    caller.tell(f"this recipe can be used: {counted(n, 'steps')}", f"配方可用：{n} 步")
 
 
-def _documents(name: str) -> Callable[[Caller, Data], None]:
-    """Return the screen of documents with this name, loaded when it is shown."""
+def _in(reference: str) -> Callable[[Caller, Data], None]:
+    """Return the screen "module:function" of this package, loaded when it is shown."""
 
     def screen(caller: Caller, data: Data) -> None:
-        from quanheng.cli import document_words
-
-        getattr(document_words, name)(caller, data)
+        module, _, function = reference.partition(":")
+        getattr(import_module(f"quanheng.cli.{module}"), function)(caller, data)
 
     return screen
 
@@ -334,14 +303,17 @@ SCREENS: dict[str, Callable[[Caller, Any], None]] = {
     "job.show": job,
     "job.logs": job_log,
     "config.show": settings,
-    "corpus.account": corpus_account,
-    "corpus.analyze": corpus_analysis,
-    "corpus.document": _documents("document"),
-    "corpus.duplicates": _documents("duplicates"),
-    "corpus.masked": _documents("masked"),
-    "corpus.plan": corpus_plan,
-    "corpus.review": _documents("review"),
-    "corpus.samples": _documents("samples"),
-    "lexicon.check": lexicon_check,
+    "corpus.account": _in("corpus_words:account"),
+    "corpus.analyze": _in("trial_words:analysis"),
+    "corpus.diff": _in("corpus_words:diff"),
+    "corpus.document": _in("document_words:document"),
+    "corpus.duplicates": _in("document_words:duplicates"),
+    "corpus.histogram": _in("trial_words:histogram"),
+    "corpus.masked": _in("document_words:masked"),
+    "corpus.plan": _in("trial_words:plan"),
+    "corpus.review": _in("document_words:review"),
+    "corpus.samples": _in("document_words:samples"),
+    "lexicon.check": _in("lexicon_words:check"),
+    "lexicon.match": _in("lexicon_words:match"),
     "recipe.lint": recipe_lint,
 }

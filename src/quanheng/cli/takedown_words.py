@@ -10,6 +10,7 @@ from quanheng.cli.caller import Caller
 
 def still_there(caller: Caller, workspace: Any, values: dict[str, Any], outputs: tuple[str, ...]) -> None:
     """Write which artifacts may still hold what was taken down: the old version and what was made of it."""
+    new = digest_text(caller, outputs[0]) if outputs else "NEW"
     found = workspace.call("corpus.uses", corpus=values["corpus"])
     rows = [row for row in found["rows"] if not row["withdrawn"] and row["digest"] not in outputs]
     old = digest_text(caller, found["digest"])
@@ -25,6 +26,8 @@ def still_there(caller: Caller, workspace: Any, values: dict[str, Any], outputs:
         shown = [{name: row[name] for name in ("kind", "names", "title", "digest")} for row in rows]
         print_rows(caller, shown)
     caller.tell(
-        "To remove them: quanheng artifact withdraw NAME REASON. A build of the same sources brings them back.",
-        "需要删除时：quanheng artifact withdraw 名称 原因。若由原来源重新构建，这些文档会再次出现。",
+        "To remove them: quanheng artifact withdraw NAME REASON. A build of the same sources leaves them out with "
+        f"--taken-down {new}.",
+        f"需要删除时：quanheng artifact withdraw 名称 原因。由原来源重新构建时，请加上 --taken-down {new}，"
+        "以继续排除这些文档。",
     )

@@ -76,7 +76,7 @@ def wrap(text: str, columns: int) -> list[str]:
     """Return `text` in lines of at most `columns` columns (at least 4 are used); newlines are kept.
 
     >>> wrap("清洗、去重并脱敏", 8)
-    ['清洗、', '去重并脱', '敏']
+    ['清洗、去', '重并脱敏']
     """
     columns = max(columns, 4)
     lines: list[str] = []

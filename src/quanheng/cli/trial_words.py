@@ -1,4 +1,4 @@
-"""`quanheng corpus analyze` and `quanheng corpus plan`: what a build would do and cost, for a person.
+"""`quanheng corpus analyze`, `plan` and `histogram`: what a build would do and cost, how long documents are.
 
 Everything that the answer of `analyze` holds beside (all quantiles, bins, documents of every condition): --json.
 """
@@ -13,6 +13,8 @@ from quanheng.cli.answer import cell
 from quanheng.cli.caller import Caller
 from quanheng.cli.text import clip, pairs, table
 from quanheng.core.sizes import size_text
+from quanheng.kinds.code_words import NOTES, code_word, with_code
+from quanheng.kinds.counting import counted
 
 Data = Mapping[str, Any]
 #: Documents shown on each side of the condition that is tried.
@@ -48,14 +50,14 @@ _ENDLESS = 10_000
 def analysis(caller: Caller, answer: Data) -> None:
     """Write the analysis: the condition that was tried, with documents; one line per condition, one per column."""
     n, broken = answer["documents"], answer["broken_rows"]
-    caller.tell(f"Sample: {n:,} {'document' if n == 1 else 'documents'}", f"样本：{n:,} 条")
+    caller.tell(f"Sample: {counted(n, 'documents')}", f"样本：{n:,} 条")
     if broken:
         caller.tell(f"Rows that could not be read: {broken:,}", f"读不出的行：{broken:,}")
     if answer["tried"]:
         _tried(caller, answer["tried"])
     _conditions(caller, answer["judges"])
     _numbers(caller, [column for column in answer["columns"] if column.get("quantiles")])
-    _words(caller, [column for column in answer["columns"] if column.get("values")])
+    _words(caller, [column for column in answer["columns"] if column.get("values") and column["name"] not in NOTES])
     caller.print()
     caller.tell(
         "All quantiles, histograms, and documents of every condition: --json",
@@ -72,7 +74,7 @@ def _tried(caller: Caller, tried: Data) -> None:
         if tried[side]:
             caller.print("  " + caller.say(title))
         for one in tried[side][:MOST_SHOWN]:
-            values = ", ".join(f"{name}={cell(caller, value)}" for name, value in one["values"].items())
+            values = ", ".join(f"{name}={_plain(cell(caller, value))}" for name, value in one["values"].items())
             _line(caller, "    " + "  ".join(filter(None, (values, cell(caller, one["excerpt"])))))
 
 
@@ -98,19 +100,34 @@ def _numbers(caller: Caller, columns: Sequence[Data]) -> None:
     rows = []
     for column in columns:
         at = dict(column["quantiles"])
-        rows.append((column["name"], *(_plain(at[share]) for share in _QUANTILES)))
-    head = (("column", "列"), *_QUANTILES.values())
+        rows.append((column["name"], *(_plain(at[share]) for share in _QUANTILES), _meaning(caller, column["name"])))
+    head = (("column", "列"), *_QUANTILES.values(), ("what it says", "含义"))
     _table(caller, ("Columns of numbers", "数值列"), head, rows)
+
+
+def _meaning(caller: Caller, column: str) -> str:
+    """Return what a column says, "" for one of an operator that somebody else brought."""
+    said = code_word("column", column)
+    return caller.say((said.en, said.zh)) if said else ""
 
 
 def _words(caller: Caller, columns: Sequence[Data]) -> None:
     rows = []
     for column in columns:
         values = column["values"]
-        said = ", ".join(f"{value or '—'} {n:,}" for value, n in values[:MOST_VALUES])
-        rows.append((column["name"], cell(caller, said + (", …" if len(values) > MOST_VALUES else ""))))
-    head = (("column", "列"), ("most frequent values", "最常见的取值"))
+        shown = [f"{_value(caller, column, value)} {n:,}" for value, n in values[:MOST_VALUES]]
+        said = caller.say((", ", "、")).join([*shown, *(["…"] if len(values) > MOST_VALUES else [])])
+        rows.append((column["name"], _meaning(caller, column["name"]), cell(caller, said)))
+    head = (("column", "列"), ("what it says", "含义"), ("most frequent values", "最常见的取值"))
     _table(caller, ("Columns of words", "文字列"), head, rows)
+
+
+def _value(caller: Caller, column: Data, value: str) -> str:
+    """Return a value of a column as its word; those that conditions are written with stand behind it."""
+    if column["type"] == "bool":
+        return cell(caller, value == "True")
+    field = "script" if column["name"] == "language" else column["name"]
+    return with_code(field, value, caller.language) if value else "—"
 
 
 def _table(
@@ -129,16 +146,20 @@ def _line(caller: Caller, text: str) -> None:
 
 
 def _share(k: int, n: int) -> str:
-    return f"{Decimal(k) * 100 / n:.2f} % ({k:,}/{n:,})" if n else "—"
+    return f"{_percent(k, n)} ({k:,}/{n:,})" if n else "—"
+
+
+def _percent(k: int, n: int) -> str:
+    return f"{Decimal(k) * 100 / n:.2f} %"
 
 
 def _plain(number: str) -> str:
-    """Return a decimal text without the zeros at its end.
+    """Return a decimal text without the zeros at its end; another text as it is.
 
-    >>> _plain("12.5000"), _plain("300.0000"), _plain("0.0000")
-    ('12.5', '300', '0')
+    >>> _plain("12.5000"), _plain("300.0000"), _plain("0.0000"), _plain("a.b0")
+    ('12.5', '300', '0', 'a.b0')
     """
-    return number.rstrip("0").rstrip(".") if "." in number else number
+    return number.rstrip("0").rstrip(".") if number.partition(".")[2].isdigit() else number
 
 
 def plan(caller: Caller, answer: Data) -> None:
@@ -167,3 +188,42 @@ def _time(caller: Caller, seconds: float) -> str:
     if seconds < 0.1:
         return caller.say(("less than 0.1 s", "不足 0.1 秒"))
     return caller.say((f"{seconds:,.1f} s", f"{seconds:,.1f} 秒"))
+
+
+#: Cells of the bar of the longest row of a histogram.
+_BAR = 24
+
+
+def histogram(caller: Caller, answer: Data) -> None:
+    """Write how long the documents of a corpus are, from the shortest to the longest, with quantiles."""
+    n = answer["documents"]
+    caller.tell(
+        f"{counted(n, 'documents')}, {counted(answer['characters'], 'characters')}",
+        f"{n:,} 条，共 {answer['characters']:,} 字",
+    )
+    bins = sorted(answer["bins"], key=lambda part: part["low"])
+    highest = max((part["documents"] for part in bins), default=0)
+    rows = [
+        (
+            f"{part['low']:,}" if part["low"] == part["high"] else f"{part['low']:,}–{part['high']:,}",
+            f"{part['documents']:,}",
+            _percent(part["documents"], n),
+            f"{part['characters']:,}",
+            "█" * -(-part["documents"] * _BAR // highest),
+        )
+        for part in bins
+    ]
+    head = (("length", "长度（字）"), ("documents", "条数"), ("share", "占比"), ("characters", "字数"), ("", ""))
+    _table(caller, ("By length", "按长度"), head, rows)
+    quantiles = sorted(answer["quantiles"], key=lambda part: Decimal(part["k"]) / part["n"])
+    _table(
+        caller,
+        ("Quantiles: so many per cent of the documents are at most so long", "分位数：相应百分比的文档不超过此长度"),
+        (("share", "比例"), ("characters", "字数")),
+        [(_share_name(caller, part), f"{part['characters']:,}") for part in quantiles],
+    )
+
+
+def _share_name(caller: Caller, part: Data) -> str:
+    share = 100 * part["k"] // part["n"]
+    return caller.say({**_QUANTILES, 0: ("shortest", "最短"), 100: ("longest", "最长")}.get(share, (f"{share} %",) * 2))

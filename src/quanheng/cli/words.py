@@ -177,6 +177,17 @@ NOUN_WORDS: Mapping[str, Mapping[str, Word]] = {
             option("param", "Parameter of the flow", "流程的参数", "pairs", default={}),
         ),
     },
+    "recipe": {
+        "lint": word(
+            "recipe.lint", "flow_words:lint",
+            ("Check a recipe; a misspelt name is told with the nearest right one",
+             "检查配方；写错的名称会提示最接近的正确写法"),
+            option("recipe", "Name of a recipe that ships, or a TOML file of your own",
+                   "自带配方的名称，或自己的配方（TOML 文件）", default="web-zh", place=True),
+            option("file", "TOML file of a recipe of your own", "自己的配方（TOML 文件）", "path"),
+            option("toml", "Text of a recipe, in place of both", "配方的文本，代替前两项"),
+        ),
+    },
     "job": {
         "work": word(
             "job.work", "work_words:work", ("Run queued jobs until it is stopped", "持续执行排队的作业，直到被停止"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,7 +40,7 @@ class Option:
     default: Any
     choices: tuple[str, ...]
     help: Text
-    place: bool = False  # may be given by place although it is not required (root words only)
+    place: bool = False  # may be given by place although it is not required
     kinds: tuple[str, ...] = ()
     least: int | None = None
     most: int | None = None
@@ -107,7 +107,10 @@ def options_of(where: str, model: type[Input]) -> tuple[Option, ...]:
     """Return the options for the fields of an input that a caller may fill."""
     from quanheng.core.inputs import is_filled
 
-    return tuple(option_of(where, name, info) for name, info in model.model_fields.items() if not is_filled(info))
+    made = [option_of(where, name, info) for name, info in model.model_fields.items() if not is_filled(info)]
+    if made and made[0].type == "path" and not made[0].required:  # an input begins with what it is about
+        made[0] = replace(made[0], place=True)
+    return tuple(made)
 
 
 def option_of(where: str, name: str, field: FieldInfo) -> Option:

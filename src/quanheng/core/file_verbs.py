@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class FilesRegister(Input):
     """Input of files.register."""
 
-    path: Annotated[str, Local()] = param(..., "A file, or a folder with files", "一个文件，或装有文件的文件夹")
+    path: Annotated[str, Local(folders=True)] = param(
+        ..., "A file, or a folder with files", "一个文件，或装有文件的文件夹"
+    )
     title: str = param(..., "What the files are", "这些文件是什么", min_length=1, max_length=200)
 
 

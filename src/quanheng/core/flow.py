@@ -24,7 +24,6 @@ with = { sources = "@source" }   # all outputs of that step; `@step.kind` picks 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
@@ -42,6 +41,7 @@ from quanheng.core.runner import Listener, end_badly
 from quanheng.core.session import Session
 from quanheng.core.verb import find_verb
 from quanheng.errors import Cancelled, Invalid, NotFound, QuanhengError, Text
+from quanheng.kinds.toml_words import TomlFault, parse_toml
 
 _KEYS = {"id", "verb", "each", "with", "as", "when"}
 NO_HELP = Text("", "")
@@ -129,9 +129,10 @@ def read_flow(name: str, file: str | None = None) -> Flow:
             code="no_such_flow",
         )
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _bad(path.name, f"it is not TOML in UTF-8: {error}", f"它不是 UTF-8 编码的 TOML：{error}") from error
+        data = parse_toml(path.read_bytes())
+    except TomlFault as error:
+        en, zh = error.text
+        raise _bad(path.name, f"it is not TOML in UTF-8: {en}", f"它不是 UTF-8 编码的 TOML：{zh}") from error
     return parse_flow(path.stem, data)
 
 

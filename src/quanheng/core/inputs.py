@@ -44,12 +44,14 @@ class Local:
     """The field holds a path on the caller's machine. `reads`: content is an input; else it is written to.
 
     remote: a caller from elsewhere may name an uploaded or shipped file here. elsewhere: it may also be an address of
-    object storage or https://, which is read with the keys of this environment, so by a local caller only.
+    object storage or https://, which is read with the keys of this environment, so by a local caller only. folders: it
+    may be a folder too.
     """
 
     reads: bool = True
     remote: bool = True
     elsewhere: bool = False
+    folders: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from quanheng.core.context import Loaded
 from quanheng.core.session import Session
 from quanheng.errors import Text
+from quanheng.kinds.counting import in_number
 
 #: Colours with a meaning; each stands beside a word or a mark, never alone.
 Tone = Literal["ok", "no", "wait", "na"]
@@ -30,9 +31,9 @@ class View:
     language: str
     query: Mapping[str, str] = field(default_factory=dict)
 
-    def say(self, en: str, zh: str) -> str:
-        """Return the sentence in the language of the page."""
-        return Text(en, zh).say(self.language)
+    def say(self, en: str, zh: str, n: int | str = "") -> str:
+        """Return the sentence in the language of the page. n: the number that it is about, for the English singular."""
+        return Text(in_number(en, n), zh).say(self.language)
 
 
 @dataclass(frozen=True)

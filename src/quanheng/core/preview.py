@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal
 
 from quanheng.errors import Invalid, Text
+from quanheng.kinds.counting import counted
 from quanheng.store import Layer
 
 Form = Literal["jsonl", "parquet", "json", "text", ""]
@@ -356,4 +357,4 @@ def _encoding(head: bytes) -> tuple[str, int, bool]:
 
 def _undecodable(text: str) -> Text:
     count = text.count("\ufffd")
-    return Text(f"{count} places cannot be decoded as UTF-8", f"有 {count} 处字节无法按 UTF-8 解码")
+    return Text(f"{counted(count, 'places')} cannot be decoded as UTF-8", f"有 {count} 处字节无法按 UTF-8 解码")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quanheng.core import clock, permission
 from quanheng.core.inputs import Input, param
@@ -14,9 +15,16 @@ from quanheng.core.verb import query
 from quanheng.core.verbs import Nothing
 from quanheng.errors import Text
 
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from quanheng.core.models import Job
+
 #: A failed job is told of for so long, and a queued one is overdue after so long.
 FAILED_WITHIN = dt.timedelta(hours=24)
 QUEUED_AT_MOST = dt.timedelta(minutes=5)
+#: Classes of errors about what was given: whoever called the verb was told what to put right, and calls it anew.
+OF_THE_INPUT = ("Invalid", "NotFound", "Conflict", "Forbidden")
 ONE_MINUTE = Text("about a minute", "约 1 分钟")
 
 
@@ -84,14 +92,14 @@ def _may_call(session: Session, name: str) -> bool:
 
 @suggests
 def jobs(session: Session) -> Iterator[Step]:
-    """Tell operators and builders of jobs that failed, and of jobs that wait for longer than they should."""
+    """Tell operators and builders of jobs whose failure waits for somebody, and of jobs that wait too long."""
     from quanheng.core.models import Job
 
     if not any(permission.decide(session, may, "job.list").allowed for may in ("operate", "build")):
         return
     now = clock.now()
     mine = Job.objects.filter(project_id=session.project_id, parent=None)
-    failed = mine.filter(state="failed", created_at__gt=now - FAILED_WITHIN).count()
+    failed = _to_deal_with(mine, now - FAILED_WITHIN)
     if failed:
         en = "A job failed" if failed == 1 else f"{failed} jobs failed"
         yield Step(
@@ -112,6 +120,18 @@ def jobs(session: Session) -> Iterator[Step]:
             data={"state": "queued"},
             order=0,
         )
+
+
+def _to_deal_with(jobs: QuerySet[Job], since: dt.datetime) -> int:
+    """Return how many jobs failed by no fault of their input, and were not done later with the same input."""
+    from django.db.models import Exists, OuterRef
+
+    later = jobs.filter(
+        state="done", verb=OuterRef("verb"), input=OuterRef("input"), created_at__gt=OuterRef("created_at")
+    )
+    open_ = jobs.filter(~Exists(later), state="failed", created_at__gt=since)
+    errors = [json.loads(error) if error else {} for error in open_.values_list("error", flat=True)]
+    return sum(error.get("class") not in OF_THE_INPUT for error in errors)
 
 
 @suggests

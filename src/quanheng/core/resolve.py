@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from quanheng.core.inputs import Input, Local, Secret, Takes, Url, Veiled, as_list, marked, marker, without_secrets
 from quanheng.core.session import Session
-from quanheng.errors import Conflict, Forbidden, Invalid, NotFound, Text
+from quanheng.errors import Conflict, Forbidden, Invalid, NotFound, Text, system_said
 from quanheng.kinds.kind_words import kind_word, reason, reason_en
 from quanheng.store import JSON, canonical_json, file_digest, sha256_digest
 from quanheng.store.hosts import is_among
@@ -64,6 +64,14 @@ def validate(name: str, model: type[Input], data: Mapping[str, Any]) -> Any:
         told.fields = {str(i["loc"][0]): Text(reason_en(i), reason(i)) for i in error.errors() if i["loc"]}
         raise told from error
     _check_text(name, "", value.model_dump())
+    for field in marked(model, Local):
+        if getattr(value, field) == "":  # an empty path would mean the folder one stands in
+            raise Invalid(
+                f"{name} cannot use this input — {field}: it should not be blank",
+                f"{name} 的输入有误——{field}：不能为空白",
+                hint=("Name a file, or leave the option out.", "请写文件路径，或不填该项。"),
+                code="bad_input",
+            )
     return value
 
 
@@ -144,8 +152,8 @@ def content_digest(path: Path, seen: Callable[[int, int], None] = lambda done, t
             return _folder_digest(path, seen)
     except OSError as error:
         raise Invalid(
-            f"{path} cannot be read: {error.strerror}",
-            f"无法读取 {path}：{error.strerror}",
+            f"{path} cannot be read: {system_said(error).en}",
+            f"无法读取 {path}：{system_said(error).zh}",
             hint=("Check its permissions.", "请检查读取权限。"),
             code="unreadable",
         ) from error
@@ -328,7 +336,7 @@ def resolve(session: Session, value: Input, content: Callable[[Path], str] = con
             if dumped[name] is not None and is_elsewhere(type(value), name, dumped[name]):
                 params[name] = {"content": content_elsewhere(dumped[name], session.workspace.settings.allowed_hosts)}
             elif mark.reads and dumped[name] is not None:
-                params[name] = {"content": content(local_path(dumped[name]))}
+                params[name] = {"content": content(_readable(local_path(dumped[name]), name, mark))}
         elif isinstance(mark, Veiled) and dumped[name]:
             params[name] = {"content": sha256_digest(canonical_json(dumped[name]))}
         else:
@@ -336,6 +344,18 @@ def resolve(session: Session, value: Input, content: Callable[[Path], str] = con
                 check_url(session, str(dumped[name]))
             params[name] = dumped[name]
     return Resolved(params, inputs)
+
+
+def _readable(path: Path, name: str, mark: Local) -> Path:
+    """Return a path that an input reads; Invalid "a_folder" for a folder where a file is wanted."""
+    if not mark.folders and path.is_dir():
+        raise Invalid(
+            f"{name}: {path} is a folder, but a file is needed",
+            f"{name}：{path} 是文件夹，而这里需要文件",
+            hint=("Name the file inside it.", "请写其中文件的路径。"),
+            code="a_folder",
+        )
+    return path
 
 
 def find_artifact(session: Session, text: str, takes: Takes = Takes("*")) -> str:  # noqa: B008 - frozen

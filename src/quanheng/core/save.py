@@ -13,7 +13,7 @@ from quanheng.core.context import Loaded
 from quanheng.core.inputs import Input, Local, Takes, param
 from quanheng.core.session import Session
 from quanheng.core.verb import query
-from quanheng.errors import Conflict, Invalid, NotFound, Unavailable
+from quanheng.errors import Conflict, Invalid, NotFound, Unavailable, system_said
 from quanheng.store import file_digest
 from quanheng.store.canonical_zip import write_zip
 from quanheng.store.writing import writing
@@ -35,8 +35,8 @@ def read_file(path: Path, limit: int) -> bytes:
         ) from error
     except OSError as error:
         raise Unavailable(
-            f"{path} cannot be read: {error.strerror}",
-            f"无法读取 {path}：{error.strerror}",
+            f"{path} cannot be read: {system_said(error).en}",
+            f"无法读取 {path}：{system_said(error).zh}",
             hint=("Check that it is a file, and its permissions.", "请确认它是文件，并检查其权限。"),
             code="unreadable_file",
         ) from error

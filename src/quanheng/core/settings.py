@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,12 +172,15 @@ def _wanted(setting: Setting) -> Text:
 def _read_file(path: Path) -> Mapping[str, object]:
     if not path.exists():
         return {}
+    from quanheng.kinds.toml_words import TomlFault, parse_toml
+
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        data = parse_toml(path.read_bytes())
+    except TomlFault as error:
+        en, zh = error.text
         raise Invalid(
-            f"{FILE_NAME} cannot be read: {error}",
-            f"无法读取 {FILE_NAME}：{error}",
+            f"{FILE_NAME} cannot be read: {en}",
+            f"无法读取 {FILE_NAME}：{zh}",
             hint=("Correct the file; it is TOML in UTF-8.", "请改正该文件；它应是 UTF-8 编码的 TOML。"),
             code="bad_settings_file",
         ) from error

@@ -20,6 +20,7 @@ from quanheng.core.verb import query, verb
 from quanheng.data.endpoint_assets import ENDPOINT_ROLES, checked_first, endpoint_assets
 from quanheng.data.lexicon_days import AS_OF, dated, day_of
 from quanheng.data.page_reading import layer_files
+from quanheng.data.takedowns import lists_of, not_heeded, warnings, without
 from quanheng.errors import Conflict, Invalid, Text
 from quanheng.kinds.corpora import Corpus
 from quanheng.kinds.recipes import Recipe
@@ -97,6 +98,11 @@ class _BuiltFrom(Input):
 class CorpusBuild(RecipeAssets, _BuiltFrom):
     """Input of corpus.build."""
 
+    taken_down: Annotated[list[str], Takes("corpus")] = param(
+        [],
+        "Corpora from which documents were taken down: those documents are left out of this one too",
+        "下架过文档的语料：其中已下架的文档也不进入这份语料",
+    )
     samples: int = param(
         50,
         "Documents of each reason that are kept for people to look at (0 to 1,000)",
@@ -112,11 +118,15 @@ class CorpusBuild(RecipeAssets, _BuiltFrom):
         "便于只改配方靠后的步骤；all：另留每条去重结论",
     )
     recipe_digest: Annotated[str, Filled()] = param("", "Digest of the recipe", "配方的摘要")
+    not_heeded: Annotated[list[str], Aside(), Filled()] = param(
+        [], "Corpora of these sources with a takedown that is not heeded", "同源且有下架、但未予排除的语料"
+    )
 
 
 def fill_recipe(session: Session, inp: CorpusBuild) -> CorpusBuild:
     """Fill in the digest of the recipe that ships, so that another release of it is another build; and the day."""
-    inp = inp.model_copy(update={"as_of": day_of(inp.as_of, inp.lexicon)})
+    left = not_heeded(session, inp.sources, inp.taken_down)
+    inp = inp.model_copy(update={"as_of": day_of(inp.as_of, inp.lexicon), "not_heeded": left})
     if inp.file is not None:
         return inp
     said = canonical_json(find_recipe(inp.recipe, None).model_dump(mode="json"))
@@ -124,7 +134,12 @@ def fill_recipe(session: Session, inp: CorpusBuild) -> CorpusBuild:
 
 
 def kept_before(was: Mapping[str, Any], asked: Mapping[str, Any]) -> Text | None:
-    """Return what to know of a corpus that was built before, when less was kept then than is asked for now."""
+    """Return what to know of a corpus that was built before: whether less was kept, or a takedown came since."""
+    said = [text for text in (_less_kept(was, asked), *warnings(asked["not_heeded"])) if text]
+    return Text("; ".join(text.en for text in said), "；".join(text.zh for text in said)) if said else None
+
+
+def _less_kept(was: Mapping[str, Any], asked: Mapping[str, Any]) -> Text | None:
     order = ("final", "stages", "all")
     before, now = str(was["keep"] or "final"), str(asked["keep"])
     if order.index(now) <= order.index(before):
@@ -146,7 +161,7 @@ def find_recipe(name: str, file: str | None) -> Recipe:
 
 @verb(
     "corpus.build",
-    version=3,
+    version=4,
     permission="build",
     cache=True,
     makes=("corpus/v3",),
@@ -161,7 +176,9 @@ def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
     """Run the sources through the recipe's steps; leave the corpus with every decision."""
     from quanheng.data.corpus import SourceInput, build
 
-    recipe = dated(find_recipe(inp.recipe, inp.file), inp.as_of)
+    for text in warnings(inp.not_heeded):
+        ctx.log(*text)
+    recipe, down = dated(find_recipe(inp.recipe, inp.file), inp.as_of), lists_of(ctx.many("taken_down"))
     sources = []
     for loaded in ctx.many("sources"):
         if not isinstance(loaded.model, Source):
@@ -189,6 +206,8 @@ def corpus_build(ctx: JobContext, inp: CorpusBuild) -> Draft:
             release=ctx.release,
             again=ctx.again,
         )
+    if inp.taken_down:
+        result = without(ctx, result, sources, down)
     most, left = (f"{said[inp.keep] / 1e6:,.1f} MB" for said in (result.peak_bytes, result.left_bytes))
     ctx.log(
         f"disk: at most {most} beside the sources while building, {left} now, corpus included (--keep {inp.keep})",

@@ -231,6 +231,7 @@ class CorpusExport(WithSources):
 
 @verb(
     "corpus.export",
+    version=2,
     permission="build",
     cache=True,
     makes=("export/v1",),
@@ -348,7 +349,7 @@ class CorpusPublish(WithSources):
 
 @verb(
     "corpus.publish",
-    version=2,
+    version=3,
     permission="build",
     cache=True,
     makes=("export/v1",),

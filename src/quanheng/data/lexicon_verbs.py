@@ -17,6 +17,7 @@ from quanheng.core.verb import query, verb
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Model
 from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.counting import counted
 from quanheng.kinds.lexicons import Admission, Lexicon, LexiconTerm, LexiconV3
 from quanheng.store import Layer, canonical_json
 
@@ -82,7 +83,7 @@ def lexicon_register(ctx: JobContext, inp: LexiconRegister) -> Draft:
         raise _bad_rows(path.name, found)
     if found.terms:
         ctx.log(
-            f"{len(found.terms)} terms taken, {len(found.bad)} rows left out",
+            f"{counted(len(found.terms), 'terms')} taken, {counted(len(found.bad), 'rows')} left out",
             f"登记 {len(found.terms)} 个词，另有 {len(found.bad)} 行未登记",
         )
     model, rows = lexicon_of(
@@ -110,7 +111,8 @@ def _read(path: Path) -> ReadTerms:
 def _bad_rows(file: str, found: ReadTerms) -> Invalid:
     some = found.bad[:SHOWN]
     return Invalid(
-        f"{len(found.bad)} rows of {file} are no terms: " + "; ".join(f"{bad.row}: {bad.reason_en}" for bad in some),
+        f"{counted(len(found.bad), 'rows')} of {file} cannot be used: "
+        + "; ".join(f"{bad.row}: {bad.reason_en}" for bad in some),
         f"{file} 中有 {len(found.bad)} 行不可用：" + "；".join(f"第 {bad.row} 行：{bad.reason}" for bad in some),
         hint=(
             "Get them back with reasons to put them right: quanheng lexicon bad_rows FILE --to bad.xlsx; "

@@ -15,7 +15,7 @@ from quanheng.core.layer_rows import layer_rows
 from quanheng.core.session import Session
 from quanheng.core.verb import query
 from quanheng.data.page_hits import Terms, named, terms_of
-from quanheng.data.page_reading import MOST, OneCorpus, corpus_of, layer_files
+from quanheng.data.page_reading import MOST, SOURCE_HELP, OneCorpus, addressed, corpus_of, layer_files, source_of
 from quanheng.errors import Conflict, Invalid
 from quanheng.kinds.code_words import with_code
 from quanheng.kinds.corpora import Corpus, CorpusV2
@@ -32,7 +32,7 @@ CHAIN = 8
 class OfDecisions(OneCorpus):
     """What queries about decisions have in common: of which source, and which of them are shown."""
 
-    source: str = param("", "Only of this source (its digest)", "只看该来源的（写摘要）", max_length=100)
+    source: str = param("", *SOURCE_HELP, max_length=500)
     seed: int = param(0, "Another seed shows others", "换一个种子看另一些", ge=0, le=2**31)
     limit: int = param(10, "At most so many (1 to 200)", "最多多少条（1 至 200）", ge=1, le=MOST)
 
@@ -70,6 +70,7 @@ def corpus_duplicates(session: Session, inp: CorpusDuplicates) -> Any:
             "reason": row["reason"],
             "measure": row.get("measure", ""),
             "excerpt": row["excerpt"],
+            "url": row.get("url", ""),
             "kept": of.get(row.get("of", "")),
         }
         for row in found["rows"]
@@ -79,7 +80,7 @@ def corpus_duplicates(session: Session, inp: CorpusDuplicates) -> Any:
         "reason": inp.reason,
         "seed": inp.seed,
         "population": found["population"],
-        "rows": rows,
+        "rows": addressed(session, rows),
     }
 
 
@@ -95,7 +96,8 @@ def repeated(session: Session, loaded: Loaded, ids: list[str]) -> dict[str, dict
         known |= found["kept"]
         gone |= found["dropped"]
         asked = {row["of"] for row in found["dropped"].values() if row.get("of")} - known.keys() - gone.keys()
-    return {id: row for id in ids if (row := _end_of(id, known, gone))}
+    ends = {id: row for id in ids if (row := _end_of(id, known, gone))}
+    return dict(zip(ends, addressed(session, ends.values()), strict=True))
 
 
 def _end_of(id: str, known: dict[str, dict[str, Any]], gone: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
@@ -103,10 +105,10 @@ def _end_of(id: str, known: dict[str, dict[str, Any]], gone: dict[str, dict[str,
     last = None
     for _ in range(CHAIN + 1):
         if row := known.get(id):
-            return {name: row[name] for name in ("id", "source", "text", "index")}
+            return {name: row[name] for name in ("id", "source", "text", "index")} | {"url": row.get("url") or ""}
         if (row := gone.get(id)) is None:
             break
-        last = {"id": id, "source": row["source"], "text": row["excerpt"], "index": None}
+        last = {"id": id, "source": row["source"], "text": row["excerpt"], "index": None, "url": row.get("url") or ""}
         id = row.get("of", "")
     return last
 
@@ -141,7 +143,7 @@ def corpus_masked(session: Session, inp: CorpusMasked) -> Any:
         "counts": {source: dict(sorted(types.items())) for source, types in counts.items()},
         "documents": {source: documents[source] for source in counts},
         "population": found["population"],
-        "rows": [_masked(row, titles) for row in found["rows"]],
+        "rows": addressed(session, (_masked(row, titles) for row in found["rows"])),
     }
 
 
@@ -160,6 +162,7 @@ def _masked(row: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
         "source": row["source"],
         "title": titles.get(row["source"], ""),
         "excerpt": row["excerpt"],
+        "url": row.get("url", ""),
         "masked": [list(span) for span in _placed(row, look.placeholders(row["excerpt"]))],
     }
 
@@ -225,7 +228,7 @@ def corpus_review(session: Session, inp: CorpusReview) -> Any:
         "terms_told": terms is not None,
         "total": total,
         "listed": every,
-        "rows": [_listed(row, kept[row.id], titles, terms) for row in shown if row.id in kept],
+        "rows": addressed(session, (_listed(row, kept[row.id], titles, terms) for row in shown if row.id in kept)),
         "next": inp.after + inp.limit if len(page) > inp.limit else None,
     }
 
@@ -261,6 +264,7 @@ def _listed(row: Any, document: dict[str, Any], titles: dict[str, str], terms: T
         "title": titles.get(document["source"], ""),
         "text": document["text"],
         "text_digest": document["text_digest"],
+        "url": document.get("url", ""),
         "risks": dict(row.risks),
         "reasons": list(row.reasons),
         "hits": hits,
@@ -277,12 +281,14 @@ def _decided(
     reasons: list[str] | None = None,
     types: list[str] | None = None,
 ) -> dict[str, Any]:
+    model = loaded.model
+    assert isinstance(model, Corpus)  # noqa: S101 - corpus_of has checked it
     task = {
         "files": layer_files(session, loaded, "decisions"),
         "decision": decision,
         "reasons": reasons or [],
         "types": types or [],
-        "source": inp.source,
+        "source": source_of(session, _titles(model), inp.source),
         "seed": inp.seed,
         "n": inp.limit,
     }

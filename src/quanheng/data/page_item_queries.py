@@ -12,7 +12,7 @@ from quanheng.core.inputs import Input, Takes, param
 from quanheng.core.layer_rows import layer_rows
 from quanheng.core.session import Session
 from quanheng.core.verb import query
-from quanheng.data.page_reading import MOST
+from quanheng.data.page_reading import MOST, SOURCE_HELP, source_of
 from quanheng.kinds.corpora import Corpus
 from quanheng.kinds.samples import Sample, SampleItem
 from quanheng.kinds.sources import Source
@@ -23,7 +23,7 @@ class SampleItems(Input):
     """Input of sample.items."""
 
     sample: Annotated[str, Takes("sample")] = param(..., "Sample", "样本")
-    source: str = param("", "Only of this source (its digest)", "只看该来源的（写摘要）")
+    source: str = param("", *SOURCE_HELP)
     after: int = param(0, "Pass over so many items", "跳过前多少条", ge=0)
     limit: int = param(20, "At most so many (1 to 200)", "最多多少条（1 至 200）", ge=1, le=MOST)
 
@@ -34,7 +34,8 @@ def sample_items(session: Session, inp: SampleItems) -> Any:
     loaded = load(session, inp.sample, "sample")
     assert isinstance(loaded.model, Sample)  # noqa: S101 - load has checked the kind
     titles = source_titles(session, loaded)
-    found = (row for row in layer_rows(loaded, "items.jsonl", SampleItem) if inp.source in ("", row.source))
+    source = source_of(session, titles, inp.source)
+    found = (row for row in layer_rows(loaded, "items.jsonl", SampleItem) if source in ("", row.source))
     rows = list(islice(found, inp.after, inp.after + inp.limit + 1))
     return {
         "digest": loaded.digest,

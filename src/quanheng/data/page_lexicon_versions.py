@@ -14,6 +14,7 @@ from quanheng.core.verb import query
 from quanheng.data.lexicon_verbs import TERMS
 from quanheng.data.page_lexicon_queries import OneLexicon, OpenLayer, columns_of, lexicon_of
 from quanheng.data.page_reading import MOST
+from quanheng.data.takedowns import session_names
 from quanheng.kinds.corpora import Corpus
 from quanheng.kinds.lexicons import Lexicon, LexiconTerm
 from quanheng.kinds.recipes import Recipe
@@ -150,10 +151,12 @@ def lexicon_uses(session: Session, inp: OneLexicon) -> Any:
     steps = descendants(loaded.digest, 1, project=session.project_id)
     used = [step for step in steps if not step.kind.startswith("lexicon/")]
     gone = set(withdrawn_among(step.digest for step in used))
+    names = session_names(session, [step.digest for step in used])
     rows = []
     for step in {step.digest: step for step in used}.values():
         model = load_digest(session, step.digest).model
-        row: dict[str, Any] = {"digest": step.digest, "kind": step.kind, "withdrawn": step.digest in gone}
+        row: dict[str, Any] = {"digest": step.digest, "kind": step.kind, "names": names[step.digest]}
+        row["withdrawn"] = step.digest in gone
         if isinstance(model, Corpus):
             row |= {
                 "documents": model.totals.documents,

@@ -13,6 +13,7 @@ from quanheng.core import bounded
 from quanheng.core.context import Loaded
 from quanheng.core.inputs import Local, param
 from quanheng.core.layer_rows import layer_rows
+from quanheng.core.save import write_file
 from quanheng.core.session import Session
 from quanheng.core.verb import query
 from quanheng.data import account_queries as _account  # noqa: F401 - its query is registered with these
@@ -21,10 +22,20 @@ from quanheng.data import page_item_queries as _items  # noqa: F401 - so are the
 from quanheng.data import page_lexicon_versions as _lexicons  # noqa: F401 - so are these, and what it imports
 from quanheng.data.account_queries import kept_samples
 from quanheng.data.page_hits import named, terms_of
-from quanheng.data.page_reading import MOST, OneCorpus, corpus_of, layer_files, shards
+from quanheng.data.page_reading import (
+    MOST,
+    SOURCE_HELP,
+    OneCorpus,
+    addressed,
+    corpus_of,
+    layer_files,
+    shards,
+    source_of,
+)
 from quanheng.errors import Invalid, NotFound
 from quanheng.kinds.base import Model
 from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.counting import counted
 from quanheng.kinds.drop_reasons import REASONS
 from quanheng.kinds.recipes import RecipeV1
 from quanheng.store import JSON
@@ -42,6 +53,7 @@ class Rejected(Model):
     reason: str
     excerpt: str
     byte: int | None = None
+    url: str = ""
 
 
 class CorpusSamples(OneCorpus):
@@ -53,7 +65,7 @@ class CorpusSamples(OneCorpus):
         "看什么：kept 保留的、masked 有遮盖的、hit 命中关键词的、某一剔除原因，或 broken 读不出的",
         pattern=r"^[a-z][a-z0-9_]{0,59}$",
     )
-    source: str = param("", "Only of this source (its digest)", "只看该来源的（写摘要）")
+    source: str = param("", *SOURCE_HELP)
     seed: int = param(0, "Another seed shows others", "换一个种子看另一些", ge=0, le=2**31)
     limit: int = param(10, "At most so many (1 to 200)", "最多多少条（1 至 200）", ge=1, le=MOST)
     beside: bool = param(False, "Also some that were kept, to compare", "同时给出一些保留的文档，供对照")
@@ -75,17 +87,12 @@ def corpus_samples(session: Session, inp: CorpusSamples) -> Any:
     """Return a few documents with why they stand there and what to highlight; the same for the same seed.
 
     `population`: how many there are. Of kept documents `index` is the row in the corpus and `text` is whole; of others
-    `text` is the excerpt that was kept. `kept`: kept documents beside them, where they were asked for.
+    `text` is the excerpt that was kept. `url`: the address, of a document without one the name of its file. `kept`:
+    kept documents beside them, where they were asked for.
     """
     loaded, model = corpus_of(session, inp.corpus)
     titles = {share.source: share.title for share in model.per_source}
-    if inp.source and inp.source not in titles:
-        raise NotFound(
-            f"{inp.source[:80]!r} is not a source of this corpus",
-            f"{inp.source[:80]!r} 不是该语料的来源",
-            hint=("Its sources: " + ", ".join(titles), "它的来源：" + "、".join(titles)),
-            code="no_such_source",
-        )
+    inp = inp.model_copy(update={"source": source_of(session, titles, inp.source)})
     if inp.decision:
         return _kept(session, loaded, model, inp)
     _known_reason(inp.reason, model)
@@ -97,7 +104,7 @@ def corpus_samples(session: Session, inp: CorpusSamples) -> Any:
     population, rows = _broken(loaded, inp) if inp.reason == "broken" else _rows(session, loaded, inp.reason, found[0])
 
     def titled(some: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{**row, "title": titles.get(str(row["source"]), "")} for row in some]
+        return addressed(session, [{**row, "title": titles.get(str(row["source"]), "")} for row in some])
 
     return {
         "digest": loaded.digest,
@@ -129,16 +136,22 @@ def _kept(session: Session, loaded: Loaded, model: Corpus, inp: CorpusSamples) -
         "reason": inp.reason,
         "seed": inp.seed,
         "population": sum(amount.documents for amount in amounts if amount),
-        "rows": [
-            {
-                **_dropped(row.model_dump()),
-                "title": titles.get(row.source, ""),
-                "rank": row.rank,
-                "hit_terms": terms.get(row.id, []),
-            }
-            for row in page
-        ],
-        "kept": [{**row, "title": titles.get(str(row["source"]), "")} for row in documents(session, loaded, beside)],
+        "rows": addressed(
+            session,
+            (
+                {
+                    **_dropped(row.model_dump()),
+                    "title": titles.get(row.source, ""),
+                    "rank": row.rank,
+                    "hit_terms": terms.get(row.id, []),
+                }
+                for row in page
+            ),
+        ),
+        "kept": addressed(
+            session,
+            ({**row, "title": titles.get(str(row["source"]), "")} for row in documents(session, loaded, beside)),
+        ),
     }
 
 
@@ -218,7 +231,7 @@ def documents(session: Session, loaded: Loaded, rows: list[dict[str, Any]]) -> l
         line, text = lines.get(row["id"]), row["text"]
         made.append(
             {
-                **_bare(row["id"], row["source"], "kept", text),
+                **_bare(row, "kept", text),
                 "index": row["index"],
                 "flags": row["flags"],
                 "risks": sorted(line.risks) if line else [],
@@ -236,15 +249,16 @@ def _dropped(row: dict[str, Any]) -> dict[str, Any]:
 
     text = row["excerpt"]
     return {
-        **_bare(row["id"], row["source"], row["reason"], text),
+        **_bare(row, row["reason"], text),
         "masked": [list(span) for span in look.placeholders(text)],
         "repeated": [list(span) for span in look.repeated(text)] if row["reason"] == "repetitive" else [],
     }
 
 
-def _bare(id: str, source: str, reason: str, text: str) -> dict[str, Any]:
+def _bare(row: dict[str, Any], reason: str, text: str) -> dict[str, Any]:
     lists: dict[str, Any] = {"flags": [], "risks": [], "hits": [], "hit_terms": [], "masked": [], "repeated": []}
-    return {"id": id, "index": None, "source": source, "reason": reason, "text": text, **lists}
+    told = {"id": row["id"], "index": None, "source": row["source"], "url": row.get("url") or ""}
+    return {**told, "reason": reason, "text": text, **lists}
 
 
 def _broken(loaded: Loaded, inp: CorpusSamples) -> tuple[int, list[dict[str, Any]]]:
@@ -258,11 +272,11 @@ def _broken(loaded: Loaded, inp: CorpusSamples) -> tuple[int, list[dict[str, Any
     if not population:
         return 0, []
     picked = set(draw(f"quanheng broken {inp.seed}", population, min(inp.limit, population)))
-    rows = [
-        {**_bare(f"{row.file}:{row.row}", row.source, row.reason, row.excerpt), "file": row.file, "row": row.row}
-        for place, row in enumerate(matching())
-        if place in picked
-    ]
+    rows = []
+    for place, row in enumerate(matching()):
+        if place in picked:
+            said = {"id": f"{row.file}:{row.row}", "source": row.source, "url": row.url or row.file}
+            rows.append({**_bare(said, row.reason, row.excerpt), "file": row.file, "row": row.row})
     return population, rows
 
 
@@ -301,7 +315,7 @@ def corpus_document(session: Session, inp: CorpusDocument) -> Any:
         )
     if inp.index is not None and inp.index >= model.totals.documents:
         raise NotFound(
-            f"the corpus has only {model.totals.documents} documents",
+            f"the corpus has only {counted(model.totals.documents, 'documents')}",
             f"该语料只有 {model.totals.documents} 篇文档",
             hint=("Rows count from 0.", "行号从 0 起。"),
             code="no_such_document",
@@ -309,7 +323,7 @@ def corpus_document(session: Session, inp: CorpusDocument) -> Any:
     index, gone = (inp.index, None) if inp.index is not None else _place_of(session, loaded, model, inp.document)
     row = gone or documents(session, loaded, [look_at(session, loaded, "opened", index=index)])[0]
     titles = {share.source: share.title for share in model.per_source}
-    return {**row, "digest": loaded.digest, "title": titles.get(row["source"], "")}
+    return {**addressed(session, [row])[0], "digest": loaded.digest, "title": titles.get(row["source"], "")}
 
 
 def _place_of(session: Session, loaded: Loaded, model: Corpus, id: str) -> tuple[int, dict[str, Any] | None]:
@@ -379,5 +393,6 @@ def recipe_export(session: Session, inp: CorpusRecipe) -> Any:
             hint=("Its parameters stand on its page.", "其参数见制品页面。"),
             code="no_recipe",
         )
-    written = Path(inp.to).write_text(recipe_text(model.recipe), "utf-8")
-    return {"path": inp.to, "digest": loaded.digest, "characters": written}
+    text = recipe_text(model.recipe)
+    write_file(Path(inp.to), text.encode("utf-8"))
+    return {"path": inp.to, "digest": loaded.digest, "characters": len(text)}

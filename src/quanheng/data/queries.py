@@ -8,6 +8,7 @@ from quanheng.core.holdings import Held, made_into, newest
 from quanheng.core.next import Step, suggests
 from quanheng.core.session import Session
 from quanheng.errors import Text
+from quanheng.kinds.counting import counted
 
 #: More sources than this are not written into an address; people tick them in the form.
 MOST_SOURCES = 60
@@ -33,9 +34,11 @@ def text_to_corpus(session: Session) -> Iterator[Step]:
     if not unused:
         return
     n, is_first = len(unused), len(unused) == len(sources)
-    en = "1 source" if n == 1 else f"{n} sources"
-    found = (f"Build training data from {en}", f"用 {n} 个来源构建训练数据")
-    more = (f"Build training data anew: {en} in none yet", f"重新构建训练数据：有 {n} 个来源尚未纳入")
+    found = (f"Build training data from {counted(n, 'sources')}", f"用 {n} 个来源构建训练数据")
+    more = (
+        f"Build training data anew: {counted(n, 'sources')} in none yet",
+        f"重新构建训练数据：有 {n} 个来源尚未纳入",
+    )
     yield Step("corpus.build", Text(*(found if is_first else more)), BY_ITSELF, _all(sources), 10 if is_first else 20)
 
 
@@ -54,10 +57,11 @@ def corpus_to_sample(session: Session) -> Iterator[Step]:
     documents = corpus.config["totals"]["documents"]
     if documents and not made_into(session, corpora, "sample_commitment")[corpus.digest]:
         n = min(MANUAL_SAMPLE, documents)
+        items = counted(n, "items")
         yield Step(
             "sample.commit",
             Text(
-                f"Promise a sample of {n:,} items for review by people, before anybody can know what it holds",
+                f"Promise a sample of {items} for review by people, before anybody can know what it holds",
                 f"承诺抽取 {n:,} 条供人工复核：先承诺，后抽取",
             ),
             Text("about a minute", "约 1 分钟"),
@@ -77,10 +81,13 @@ def _draw(session: Session, promise: Held) -> Step:
     own = promise.actor_id == session.actor_id
     text = (
         Text(
-            f"Have the promised sample of {n:,} items drawn, best by an auditor: drawn by yourself it is called so",
-            f"抽取已承诺的 {n:,} 条样本：最好由 auditor 抽取，自行抽取会被标明",
+            f"Have the promised sample of {counted(n, 'items')} drawn, best by an auditor: drawn by yourself it is "
+            "called so",
+            f"抽取已承诺的 {n:,} 条样本：最好由审计员抽取，自行抽取会被标明",
         )
         if own
-        else Text(f"Draw the sample of {n:,} items that somebody else promised", f"抽取他人已承诺的 {n:,} 条样本")
+        else Text(
+            f"Draw the sample of {counted(n, 'items')} that somebody else promised", f"抽取他人已承诺的 {n:,} 条样本"
+        )
     )
     return Step("sample.draw", text, BY_ITSELF, {"commitment": promise.digest}, order=12 if own else 10)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from typing import Annotated, Any
 
 from quanheng.core.artifacts import load, rows, withdrawn_among
@@ -13,8 +12,10 @@ from quanheng.core.lineage import descendants
 from quanheng.core.session import Session
 from quanheng.core.verb import query, verb
 from quanheng.data.corpus_verbs import WithSources, fill_sources
+from quanheng.data.takedowns import session_names, tell_copies
 from quanheng.errors import Invalid
 from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.counting import counted
 from quanheng.kinds.sources import Source
 
 
@@ -23,9 +24,8 @@ class CorpusTakedown(WithSources):
 
     url: list[str] = param(
         [],
-        "Addresses; one ending in * names all that begin so. Documents that were dropped before carry no address: name "
-        "them by id, source or text",
-        "网址；以 * 结尾表示所有以此开头的网址。此前已剔除的文档没有网址记录，请按编号、来源或文字指明",
+        "Addresses; one ending in * names all that begin so. Of a document without one the name of its file counts",
+        "网址；以 * 结尾表示所有以此开头的网址。没有网址的文档以其文件名为准",
     )
     digest: list[str] = param([], "Digests of documents (text_digest)", "文档摘要（text_digest）")
     document: list[str] = param(
@@ -41,7 +41,7 @@ class CorpusTakedown(WithSources):
 
 @verb(
     "corpus.takedown",
-    version=2,
+    version=3,
     permission="build",
     cache=True,
     makes=("corpus/v1", "corpus/v2", "corpus/v3"),
@@ -78,13 +78,14 @@ def corpus_takedown(ctx: JobContext, inp: CorpusTakedown) -> Draft:
     sources = [loaded.model for loaded in ctx.many("sources") if isinstance(loaded.model, Source)]
     made, layers, taken = take_down(model, corpus.layers, corpus.open_layer, wanted, ctx.objects, sources, ctx.progress)
     ctx.log(
-        f"{len(taken.ids):,} documents taken down; {taken.emptied:,} excerpts elsewhere removed",
+        f"{counted(len(taken.ids), 'documents')} taken down; {counted(taken.emptied, 'excerpts')} elsewhere removed",
         f"已下架 {len(taken.ids):,} 篇文档；另清除其他各处的摘录 {taken.emptied:,} 条",
     )
-    if inp.url:
+    tell_copies(ctx, taken.copies)
+    if inp.url and not taken.addressed:
         ctx.log(
-            "documents that were dropped before carry no address: name them by id, source or text",
-            "此前已剔除的文档没有网址记录：请按编号、来源或文字指明",
+            "this corpus keeps no addresses of dropped documents: name those by id or text",
+            "该语料由较早的版本构建，未记录已剔除文档的网址：请按编号或文字指明",
         )
     return Draft(made, layers)
 
@@ -111,7 +112,7 @@ def corpus_uses(session: Session, inp: CorpusUses) -> Any:
     found: dict[str, tuple[str, int]] = {}
     for step in descendants(loaded.digest, project=session.project_id):
         found.setdefault(step.digest, (step.kind, step.depth))
-    names, gone = _names(session, list(found)), set(withdrawn_among(found))
+    names, gone = session_names(session, list(found)), set(withdrawn_among(found))
     titles = {digest: json.loads(config).get("title") for digest, (_, config) in rows(found).items()}
     return {
         "digest": loaded.digest,
@@ -127,16 +128,3 @@ def corpus_uses(session: Session, inp: CorpusUses) -> Any:
             for digest, (kind, depth) in found.items()
         ],
     }
-
-
-def _names(session: Session, digests: list[str]) -> dict[str, list[str]]:
-    """Return the names that artifacts have in the session's project, by digest, oldest first."""
-    from quanheng.core.models import Name
-
-    found: dict[str, list[str]] = defaultdict(list)
-    for low in range(0, len(digests), 500):
-        part = digests[low : low + 500]
-        named = Name.objects.filter(project_id=session.project_id, artifact__digest__in=part).order_by("id")
-        for digest, slug in named.values_list("artifact__digest", "slug"):
-            found[digest].append(slug)
-    return found

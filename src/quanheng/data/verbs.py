@@ -24,9 +24,11 @@ from quanheng.data import (
 )
 from quanheng.errors import Conflict, Invalid, NotFound
 from quanheng.kinds.corpora import Corpus
+from quanheng.kinds.counting import counted
+from quanheng.kinds.encodings import EncodingName
 from quanheng.kinds.licences import UNCLEAR, SpdxLicence
 from quanheng.kinds.samples import CheckpointRef, Sample, SampleCommitment, SamplePurpose
-from quanheng.kinds.sources import Collection, Licence, Origin, Reading, Source
+from quanheng.kinds.sources import Collection, Language, Licence, Origin, Reading, Source
 from quanheng.store import Layer, canonical_json, sha256_digest
 
 if TYPE_CHECKING:
@@ -51,17 +53,19 @@ SHOWN_SKIPPED = 3
 class SourceRegister(Input):
     """Input of source.register."""
 
-    path: Annotated[str, Local(elsewhere=True)] = param(
+    path: Annotated[str, Local(elsewhere=True, folders=True)] = param(
         ...,
         "File or folder of text; on the command line also s3://bucket/prefix, oss://…, https://…: read in place",
         "文本文件或文件夹；在命令行中也可写 s3://存储桶/前缀、oss://…、https://…，原地读取，不复制",
     )
     title: str = param(..., "Title", "标题", min_length=1, max_length=500)
-    language: str = param("zh", "Language (BCP 47)", "语言（BCP 47）")
+    language: Language = param("zh", "Language (BCP 47)", "语言（BCP 47）")
     origin: Literal["open", "self_collected", "commercial", "user_input"] = param(
         "self_collected", "Kind of origin", "来源类型：开源、自采、商业、使用者输入"
     )
-    origin_name: str = param("", "Who or what it comes from (default: the title)", "来源名称（默认同标题）")
+    origin_name: str = param(
+        "", "Who or what it comes from (default: the title)", "来源名称（默认同标题）", max_length=500
+    )
     url: str | None = param(None, "Where it was published", "发布地址")
     origin_version: str | None = param(None, "Version of what was published", "发布的版本")
     region: Literal["domestic", "overseas", "unknown"] = param(
@@ -94,8 +98,10 @@ class SourceRegister(Input):
     markup: Literal["plain", "pku_tagged"] = param(
         "plain", "plain, or pku_tagged (words as 词/n)", "plain 纯文本，或 pku_tagged（词/词性 标注）"
     )
-    encoding: Literal["utf-8", "utf-16", "gb18030", "big5"] | None = param(
-        None, "Encoding; detected per file when left out", "编码；不填则逐个文件识别"
+    encoding: EncodingName | None = param(
+        None,
+        "Encoding, also by its usual names (gbk, gb2312, cp936, big5-hkscs …); detected per file when left out",
+        "编码，也可写常用别名（gbk、gb2312、cp936、big5-hkscs 等）；不填则逐个文件识别",
     )
     extract: Literal["fast", "precise", "all"] = param(
         "fast",
@@ -133,6 +139,8 @@ def source_register(ctx: JobContext, inp: SourceRegister) -> Draft:
         )
     stored, passed_over = (_in_place if is_elsewhere(SourceRegister, "path", inp.path) else _copied)(ctx, inp)
     _tell_passed_over(ctx, passed_over)
+    stored.check_text(inp.path)
+    _tell_blank(ctx, stored.blank)
     layers = stored.layers
     if inp.licence_file:
         found = ctx.objects.put_file(local_path(inp.licence_file))
@@ -196,14 +204,24 @@ def _tell_passed_over(ctx: JobContext, names: Sequence[str]) -> None:
     if pictures:
         en, zh = _some(pictures)
         ctx.log(
-            f"{len(pictures):,} pictures not read: {en}. {READ_PICTURES[0]}",
+            f"{counted(len(pictures), 'pictures')} not read: {en}. {READ_PICTURES[0]}",
             f"{len(pictures):,} 张图片没有读取：{zh}。{READ_PICTURES[1]}",
         )
     if others:
         en, zh = _some(others)
         ctx.log(
-            f"{len(others):,} files passed over (unknown format, hidden or linked): {en}",
+            f"{counted(len(others), 'files')} passed over (unknown format, hidden or linked): {en}",
             f"跳过 {len(others):,} 个文件（格式不明、隐藏或链接）：{zh}",
+        )
+
+
+def _tell_blank(ctx: JobContext, names: Sequence[str]) -> None:
+    """Tell which files hold nothing: they are registered, and no document will come of them."""
+    if names:
+        en, zh = _some(names)
+        ctx.log(
+            f"attention: {counted(len(names), 'files')} without any text, empty or of blanks alone: {en}",
+            f"请注意：{len(names):,} 个文件没有文字（空文件，或只有空白）：{zh}",
         )
 
 

@@ -151,6 +151,64 @@ EXTRACTS: Mapping[str, Say] = {
     "precise": Say(en="main text, with more care", zh="正文（更细，较慢）"),
     "all": Say(en="all that is visible", zh="全部可见文字"),
 }
+#: Where a source was published.
+REGIONS: Mapping[str, Say] = {
+    "domestic": Say(en="domestic", zh="境内"),
+    "overseas": Say(en="overseas", zh="境外"),
+    "unknown": Say(en="unknown", zh="未知"),
+}
+#: Why an occurrence of a term does not count.
+WHY_NOT: Mapping[str, Say] = {
+    "excused": Say(en="in a context that is excepted", zh="落在白名单语境内"),
+    "alone": Say(en="without its partner nearby", zh="附近没有组合词"),
+}
+#: Columns that operators give, as conditions of recipes name them.
+COLUMNS: Mapping[str, Say] = {
+    "benchmark_share": Say(en="share of the document that is test items", zh="评测题内容占比"),
+    "bullet_share": Say(en="share of lines with a bullet", zh="项目符号行占比"),
+    "bytes": Say(en="bytes of UTF-8", zh="UTF-8 字节数"),
+    "characters": Say(en="characters", zh="字数"),
+    "common_share": Say(en="share of everyday characters", zh="常用字占比"),
+    "contaminated": Say(en="largest share of a test item", zh="所含同一评测题的最大比例"),
+    "contaminated_by": Say(en="test item", zh="评测题编号"),
+    "digit_share": Say(en="share of digits", zh="数字占比"),
+    "domains": Say(en="domains", zh="领域"),
+    "educational_value": Say(en="educational value, 0 to 5", zh="教育价值（0 至 5）"),
+    "for_review": Say(en="for review", zh="待复核"),
+    "foreign_share": Say(en="share of kana, hangul, Thai", zh="假名、谚文、泰文占比"),
+    "guard_risks": Say(en="risks, by a guard model", zh="安全护栏判定的风险"),
+    "guard_unsafe": Say(
+        en="unsafe by a guard model: 1, 0, or -1 unread", zh="安全护栏判定：1 有风险，0 无，-1 无法识别"
+    ),
+    "han_share": Say(en="share of Han among letters", zh="汉字占比"),
+    "hit_terms": Say(en="terms found", zh="命中的词数"),
+    "language": Say(en="language", zh="语种"),
+    "language_score": Say(en="certainty of the language", zh="语种得分"),
+    "letters": Say(en="letters", zh="字母与汉字数"),
+    "licence_clear": Say(en="licence clear", zh="许可明确"),
+    "line_repetition": Say(en="share of repeated lines", zh="重复行占比"),
+    "lines": Say(en="lines", zh="行数"),
+    "lost_characters": Say(en="characters lost to wrong decoding", zh="无法还原的乱码字数"),
+    "mean_line_length": Say(en="mean length of lines", zh="平均行长"),
+    "ocr_confidence": Say(en="certainty of recognised text", zh="文字识别置信度"),
+    "origin": Say(en="origin", zh="来源类型"),
+    "paragraph_repetition": Say(en="share of repeated paragraphs", zh="重复段落占比"),
+    "perplexity": Say(en="perplexity per character", zh="每字困惑度"),
+    "personal_data": Say(en="places of personal data", zh="个人信息处数"),
+    "personal_data_drop": Say(en="of these, of types to drop", zh="其中供剔除的类型"),
+    "punctuation_end_share": Say(en="share of lines ending a sentence", zh="句末标点结尾的行占比"),
+    "quality": Say(en="quality score, 0 to 1", zh="质量得分（0 至 1）"),
+    "region": Say(en="region", zh="境内外"),
+    "repetition": Say(en="share of repeated 8-character pieces", zh="重复片段（8 字）占比"),
+    "risk_density": Say(en="weighted hits per 1,000 characters", zh="每千字加权命中"),
+    "risk_labels": Say(en="risks, by a classifier", zh="分类模型判定的风险"),
+    "risk_score": Say(en="risk score, 0 to 1", zh="风险得分（0 至 1）"),
+    "script": Say(en="script", zh="文字"),
+    "symbol_share": Say(en="share of symbols", zh="符号占比"),
+    "was_html": Say(en="was a web page", zh="原为网页"),
+}
+#: Columns in which operators leave notes for later steps, for no person to read.
+NOTES = ("hits", "masked", "personal_data_kept", "mojibake")
 _Find = Callable[[str], Say | None]
 
 
@@ -172,7 +230,10 @@ _FIELDS: Mapping[str, _Find] = {
     "edited": _reason,
     "reviewed": _reason,
     "risk_reasons": _reason,
+    "guard_risks": _risk,
+    "region": REGIONS.get,
     "risk": _risk,
+    "risk_labels": _risk,
     "risks": _risk,
     "per_risk": _risk,
     "decision": DECISIONS.get,
@@ -181,9 +242,11 @@ _FIELDS: Mapping[str, _Find] = {
     "evasion_before": EVASIONS.get,
     "hidden": EVASIONS.get,
     "per_evasion": EVASIONS.get,
+    "column": COLUMNS.get,
     "extract": EXTRACTS.get,
     "flags": {**SCRIPTS, **FLAGS}.get,
     "languages": SCRIPTS.get,
+    "script": SCRIPTS.get,
     "markup": MARKUPS.get,
     "mode": MODES.get,
     "mode_before": MODES.get,
@@ -194,6 +257,7 @@ _FIELDS: Mapping[str, _Find] = {
     "origin": ORIGINS.get,
     "type": {**PERSONAL_DATA, **ORIGINS}.get,
     "types": PERSONAL_DATA.get,
+    "why_not": WHY_NOT.get,
 }
 
 

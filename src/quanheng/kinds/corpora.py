@@ -133,8 +133,8 @@ class CorpusV2(Corpus):
     """A corpus made by a recipe.
 
     More columns of data/part-*.parquet: url, and one per label. decisions have `of` (the document that a duplicate
-    repeats) and `spans`. `skipped`: places of optional steps that did not run, for want of an asset.
-    `review`: documents listed for review, by reason; they stay in the corpus with the flag "review".
+    repeats), `spans` and, from corpus.build version 4 on, `url`. `skipped`: places of optional steps that did not run,
+    for want of an asset. `review`: documents listed for review, by reason; they stay in the corpus, flagged "review".
     """
 
     kind: ClassVar[str] = "corpus/v2"
@@ -254,12 +254,24 @@ class CorpusV3(CorpusV2):
         return self
 
 
+class TakenDown(Model):
+    """One line of a corpus' taken-down.jsonl, which a corpus with a takedown behind it has: what is to stay down.
+
+    A document by its id and the digest of its text, "" where only its beginning was known; with id "" a whole source.
+    """
+
+    id: str
+    source: Digest
+    text_digest: Digest | Literal[""] = ""
+
+
 class CorpusSample(Model):
     """One line of a corpus' samples.jsonl: a document that was dropped, edited or listed, with its beginning.
 
     decision: what was done with it, for `reason` (of "edit" and "mask": what was replaced). rank: its place among all
     documents of the reason by a digest of its id, from 1; rank_in_source: among those of its source. Those of rank 1 to
     m are a simple random sample of m; null beyond what is kept. The excerpt is as in decisions: personal data masked.
+    url: the address of the document, "" when its file says none.
     """
 
     decision: Literal["drop", "edit", "review"]
@@ -269,5 +281,6 @@ class CorpusSample(Model):
     excerpt: str
     of: str = ""
     measure: str = ""
+    url: str = ""
     rank: Positive | None = None
     rank_in_source: Positive | None = None

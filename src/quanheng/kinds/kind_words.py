@@ -79,8 +79,9 @@ _FORMS: Mapping[str, tuple[str, str]] = {
         "只能用小写字母 a 至 z、数字和 -，最多 60 个字符",
     ),
     "[a-z0-9-]{1,60}": (
-        "it should be a name such as web-zh: lower-case letters a to z, digits and -, at most 60",
-        "应为 web-zh 这样的名称：小写字母 a 至 z、数字和 -，最多 60 个字符",
+        "it should be a name such as web-zh: lower-case letters a to z, digits and -, at most 60; a TOML file of your "
+        "own goes into file",
+        "应为 web-zh 这样的名称：小写字母 a 至 z、数字和 -，最多 60 个字符；自己的 TOML 文件请填在 file",
     ),
     "[a-z0-9_]{0,40}": (
         "it should be a code such as mobile: lower-case letters, digits and _, at most 40",
@@ -96,6 +97,10 @@ _FORMS: Mapping[str, tuple[str, str]] = {
         "应为摘要：sha256: 加 64 位十六进制数字",
     ),
     "[0-9a-f]{32,128}": ("it should be 32 to 128 digits 0-9 a-f", "应为 32 至 128 位十六进制数字（0-9、a-f）"),
+    "[a-z]{2,3}(-[A-Za-z0-9]{2,8})*": (
+        "it should be the code of a language such as zh, zh-Hant or en",
+        "应为语言代码，如 zh、zh-Hant、en",
+    ),
     r"\S": ("it should not be blank", "不能为空白"),
 }
 
@@ -117,8 +122,12 @@ _SENTENCES = {
 }
 #: How patterns of a day begin.
 _DAYS = ("[0-9]{4}-", r"\d{4}-")
-#: What stands in an artifact where nobody gave anything.
-_NOTHING = {"nothing found": "未查到", "not recorded": "未记录"}
+#: Sentences of ours that stand in artifacts: where nobody gave anything, and how a sample is drawn.
+_SAID = {
+    "nothing found": "未查到",
+    "not recorded": "未记录",
+    "simple random sample without replacement": "简单随机抽样，不放回",
+}
 
 
 def kind_word(kind: str) -> str:
@@ -180,5 +189,5 @@ def reason(item: Mapping[str, Any]) -> str:
 
 
 def said_zh(text: str) -> str:
-    """Return what an artifact says, with the words for "nobody gave anything" in Chinese."""
-    return _NOTHING.get(text, text)
+    """Return what an artifact says, a sentence of ours in Chinese."""
+    return _SAID.get(text, text)

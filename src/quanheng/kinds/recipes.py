@@ -76,6 +76,6 @@ class Recipe(Model):
     title: Say
     steps: tuple[Step, ...] = Field(min_length=1)
     labels: tuple[str, ...] = ()
-    #: A shard is closed once it holds this many bytes of UTF-8 text.
+    #: A shard is closed once it holds this many bytes of UTF-8 text; where a source ends, from an eighth of them on.
     shard_bytes: Positive = 64 * 1024 * 1024
     row_group_rows: Positive = 8192

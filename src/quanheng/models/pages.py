@@ -190,7 +190,7 @@ def benchmark_bar(view: View) -> Bar:
     said: list[str] = [view.say(*PURPOSES[model.purpose])]
     said.append(format_html(view.say("Owned by {}.", "责任人：{}。"), shown.quote(model.owner, "/owner", digest)))
     return Bar(
-        format_html(view.say("{} questions", "{} 题"), items),
+        format_html(view.say("{} questions", "{} 题", items), items),
         "na",
         tuple(groups),
         tuple(said),

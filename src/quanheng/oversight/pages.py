@@ -114,7 +114,7 @@ def _whereof(view: View, evidence: Evidence) -> list[tuple[str, Any, str]]:
         found.append((tongue("model"), name, f"{root}/{asked.digest}"))
     if corpus:
         n = shown.count(getattr(corpus.model, "totals").documents, "/totals/documents", corpus.digest)  # noqa: B009
-        said = format_html(view.say("{} documents", "{} 条"), n)
+        said = format_html(view.say("{} documents", "{} 条", n), n)
         found.append((tongue("corpus"), said, f"{root}/{corpus.digest}"))
     if pack and isinstance(pack.model, RulePack):
         found.append((tongue("rulepack"), shown.quote(pack.model.id, "/id", pack.digest), f"{root}/{pack.digest}"))

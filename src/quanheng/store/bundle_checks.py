@@ -91,7 +91,7 @@ def check_files(bundle: Bundle, key: str | None) -> Outcome:
     problems += [
         Problem(name, Text("no bundle has such a file", "材料包不应有此文件")) for name in bundle.strange_files()
     ]
-    return Outcome(Text(f"{len(present)} files", f"{len(present)} 个文件"), problems)
+    return Outcome(Text(f"files: {len(present)}", f"{len(present)} 个文件"), problems)
 
 
 def check_blobs(bundle: Bundle, key: str | None) -> Outcome:
@@ -107,7 +107,7 @@ def check_blobs(bundle: Bundle, key: str | None) -> Outcome:
                 "没有制品指向它，或封存的材料包中出现了数据层",
             )
             problems.append(Problem(name, text))
-    return Outcome(Text(f"{len(bundle.blobs)} blobs", f"{len(bundle.blobs)} 个数据块"), problems)
+    return Outcome(Text(f"blobs: {len(bundle.blobs)}", f"{len(bundle.blobs)} 个数据块"), problems)
 
 
 def check_manifests(bundle: Bundle, key: str | None) -> Outcome:
@@ -126,13 +126,13 @@ def check_manifests(bundle: Bundle, key: str | None) -> Outcome:
             problems.append(
                 Problem(form.BUNDLE, Text(f"withdrawn {digest} is not here", f"已撤回的 {digest} 不在其中"))
             )
-    return Outcome(Text(f"{len(artifacts)} artifacts", f"{len(artifacts)} 个制品"), problems)
+    return Outcome(Text(f"artifacts: {len(artifacts)}", f"{len(artifacts)} 个制品"), problems)
 
 
 def check_configs(bundle: Bundle, key: str | None) -> Outcome:
     """Every config is the one its manifest names, and says how the artifact was made."""
     count = sum(artifact.config is not None for artifact in bundle.walk.artifacts.values())
-    return Outcome(Text(f"{count} configs", f"{count} 份配置"), bundle.walk.config_problems)
+    return Outcome(Text(f"configs: {count}", f"{count} 份配置"), bundle.walk.config_problems)
 
 
 def check_layers(bundle: Bundle, key: str | None) -> Outcome:
@@ -195,7 +195,7 @@ def check_outputs(bundle: Bundle, key: str | None) -> Outcome:
         if digest not in made:
             text = Text("no entry of the log says that it was made", "没有任何存证条目记录其产生")
             problems.append(Problem(digest, text))
-    return Outcome(Text(f"{len(entries)} entries", f"{len(entries)} 条存证"), problems)
+    return Outcome(Text(f"entries: {len(entries)}", f"{len(entries)} 条存证"), problems)
 
 
 def check_inclusion(bundle: Bundle, key: str | None) -> Outcome:
@@ -211,7 +211,7 @@ def check_inclusion(bundle: Bundle, key: str | None) -> Outcome:
         if not merkle.verify_inclusion(leaf, index, checkpoint.size, bundle.inclusion[index], checkpoint.root):
             problems.append(Problem(name, Text("it is not proved to stand in the log", "未被证明在存证之中")))
     detail = Text(
-        f"{len(bundle.entry_names)} entries in a log of {checkpoint.size}",
+        f"entries: {len(bundle.entry_names)}, in a log of {checkpoint.size}",
         f"共 {checkpoint.size} 条存证中的 {len(bundle.entry_names)} 条",
     )
     return Outcome(detail, problems)

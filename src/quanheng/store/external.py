@@ -151,7 +151,9 @@ class _ExternalReader(io.RawIOBase):
                 self._failures = 0
                 return data
             if self._at < self._end:
-                self._failed(unreachable(self._url, f"the connection ended {self._end - self._at} bytes early"))
+                left = self._end - self._at
+                en, zh = f"the connection ended {left} bytes early", f"连接提前中断，还差 {left} 字节"
+                self._failed(unreachable(self._url, en, zh))
                 continue
             self._ended = True
             if self._hash and PREFIX + self._hash.hexdigest() != self._known.digest:
@@ -232,7 +234,7 @@ def _request_once(url: str, offset: int, end: int | None) -> HTTPResponse:
     except HTTPError as error:
         raise _refused(error, url) from error
     except InvalidURL as error:  # which quotes all of it
-        raise unreachable(url, "the address holds characters that none may have") from error
+        raise unreachable(url, "the address holds characters that none may have", "地址中含有不允许的字符") from error
     except (URLError, OSError, HTTPException) as error:
         raise _Passes(unreachable(url, str(getattr(error, "reason", "") or error))) from error
 
@@ -268,7 +270,7 @@ def _check_answer(known: Known, url: str, offset: int, response: HTTPResponse) -
     if response.status == 206:
         found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if found is None or int(found[1]) != offset:
-            raise unreachable(url, "the server answered with another range than asked")
+            raise unreachable(url, "the server answered with another range than asked", "服务器返回的范围与请求不符")
         total = int(found[2])
     _require_stored(url, response, is_stored=total is not None and total == known.size)
     if total is not None and known.size is not None and total != known.size:
@@ -282,7 +284,7 @@ def _check_answer(known: Known, url: str, offset: int, response: HTTPResponse) -
 def _require_stored(url: str, response: HTTPResponse, *, is_stored: bool) -> None:
     """Raise Unavailable for bytes compressed on their way; object storage repeats what is only noted of an object."""
     if not is_stored and response.headers.get("Content-Encoding", "identity") != "identity":
-        raise unreachable(url, "the server sends it compressed, though asked not to")
+        raise unreachable(url, "the server sends it compressed, though asked not to", "服务器不顾要求，返回了压缩内容")
 
 
 def _skip(response: HTTPResponse, url: str, count: int) -> None:
@@ -293,7 +295,7 @@ def _skip(response: HTTPResponse, url: str, count: int) -> None:
     except (OSError, HTTPException) as error:
         raise unreachable(url, str(error)) from error
     if count:
-        raise unreachable(url, "the connection ended early")
+        raise unreachable(url, "the connection ended early", "连接提前中断")
 
 
 def _split(url: str) -> SplitResult:
@@ -339,12 +341,12 @@ def forbidden(url: str) -> Forbidden:
     )
 
 
-def unreachable(url: str, why: str) -> Unavailable:
-    """Return the error for a server that does not answer as it should."""
+def unreachable(url: str, why: str, why_zh: str = "") -> Unavailable:
+    """Return the error for a server that does not answer as it should; why_zh: left out where others said why."""
     url = sigv4.shown(url)
     return Unavailable(
         f"{url} cannot be read now: {why}",
-        f"目前无法读取 {url}：{why}",
+        f"目前无法读取 {url}：{why_zh or why}",
         hint=("Try again later; what is recorded about it stays valid.", "请稍后重试；已有记录仍然有效。"),
         code="external_unreachable",
     )

@@ -125,7 +125,9 @@ def verify_bundle(path: str | Path, key: str | None) -> Verification:
     except Corrupt as error:
         return _stopped([], "zip", _ZIP_TITLE, Path(path).name, error)
     with zipped:
-        opened = CheckResult("zip", _ZIP_TITLE, True, Text(f"{len(zipped.names)} files", f"{len(zipped.names)} 个文件"))
+        opened = CheckResult(
+            "zip", _ZIP_TITLE, True, Text(f"files: {len(zipped.names)}", f"{len(zipped.names)} 个文件")
+        )
         try:
             bundle = _open_bundle(zipped)
         except Corrupt as error:
@@ -228,7 +230,7 @@ def _fact_lines(facts: Facts) -> list[Text]:
     since = facts.signed_since or "?"
     lines = [
         Text(
-            f"bundle: {mode.en}, {len(facts.artifacts)} artifacts", f"材料包：{mode.zh}，{len(facts.artifacts)} 个制品"
+            f"bundle: {mode.en}, artifacts: {len(facts.artifacts)}", f"材料包：{mode.zh}，{len(facts.artifacts)} 个制品"
         ),
         Text(
             f"log: {facts.origin}, {facts.log_size} entries, signed at {since}",

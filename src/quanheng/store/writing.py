@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from quanheng.errors import Unavailable
+from quanheng.errors import Unavailable, system_said
 
 
 @contextmanager
@@ -26,8 +26,8 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         part.replace(path)
     except OSError as error:
         raise Unavailable(
-            f"{path} cannot be written: {error.strerror}",
-            f"无法写入 {path}：{error.strerror}",
+            f"{path} cannot be written: {system_said(error).en}",
+            f"无法写入 {path}：{system_said(error).zh}",
             hint=("Check the folder and the free space.", "请检查文件夹权限与剩余空间。"),
             code="not_written",
         ) from error

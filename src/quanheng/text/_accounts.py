@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
-from quanheng.text._context import before, columns
+from quanheng.text._context import before, columns, lazily
 
 Spans = Iterator[tuple[int, int]]
 
-_DOMAIN = re.compile(r"(?:[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?\.){1,8}([a-z]{2,24})(?![0-9a-z@])(?!-[0-9a-z])")
+_DOMAIN = lazily(r"(?:[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?\.){1,8}([a-z]{2,24})(?![0-9a-z@])(?!-[0-9a-z])")
 _LOCAL_SIGNS = frozenset("0123456789abcdefghijklmnopqrstuvwxyz._%+-")
 _LOCAL_LIMIT = 64
 #: What looks like the end of an address and is that of a file or a service of systemd: icon@2x.png, getty@.service.
@@ -54,14 +54,14 @@ def _local_start(seen: str, end: int) -> int:
 #: Behind the first character: no letter or digit before it, save "IP".
 _IP_LEFT = r"(?:(?<![0-9a-z.].)|(?<=ip.)(?<![a-z]ip.)|(?<=ipv[46].))"
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-_IPV4 = re.compile(rf"[0-9]{_IP_LEFT}\d{{0,2}}(?:\.{_OCTET}){{3}}(?![0-9a-z])(?!\.\d)")
+_IPV4 = lazily(rf"[0-9]{_IP_LEFT}\d{{0,2}}(?:\.{_OCTET}){{3}}(?![0-9a-z])(?!\.\d)")
 #: In every IPv4 address; it begins with one character, which `re` skips to.
-_IPV4_HINT = re.compile(r"\.[0-9]{1,3}\.[0-9]")
-_VERSION_WORD = re.compile(
+_IPV4_HINT = lazily(r"\.[0-9]{1,3}\.[0-9]")
+_VERSION_WORD = lazily(
     r"(?:版本?|version|ver|release|发行|固件|驱动|内核|第|章|条|节|oid|build)号?[为是]?[ ]?[:.]?[ ]?$|(?<![a-z])v[. ]?$"
 )
-_IP_TITLE = re.compile(r"(?<![a-z])ip(?![a-z])|ipv4|主机")
-_ADDRESS_WORD = re.compile(r"(?<![a-z])ips?(?![a-z])|地址|主机|服务器|登录|ipv4|host|addr|来源|访问")
+_IP_TITLE = lazily(r"[i主](?:(?<=i)p(?:(?<![a-z]ip)(?![a-z])|v4)|(?<=主)机)")
+_ADDRESS_WORD = lazily(r"(?<![a-z])ips?(?![a-z])|地址|主机|服务器|登录|ipv4|host|addr|来源|访问")
 
 
 def ipv4_addresses(seen: str) -> Spans:
@@ -88,15 +88,15 @@ def ipv4_addresses(seen: str) -> Spans:
             yield start, end
 
 
-_IPV6 = re.compile(
+_IPV6 = lazily(
     rf"[23f]{_IP_LEFT}[0-9a-f]{{3}}:[0-9a-f:]{{2,34}}"
     r"(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![0-9a-z])(?!\.\d)"
 )
 #: In every IPv6 address, so that colons alone cost nothing.
-_IPV6_HINT = re.compile(r":(?<=[0-9a-f]{4}:)[0-9a-f:]{2}")
-_GROUP_BEFORE = re.compile(r"(?<![0-9a-z])[0-9a-f]{0,4}:\Z")  # the match is the middle of something longer
+_IPV6_HINT = lazily(r":(?<=[0-9a-f]{4}:)[0-9a-f:]{2}")
+_GROUP_BEFORE = lazily(r"(?<![0-9a-z])[0-9a-f]{0,4}:\Z")  # the match is the middle of something longer
 #: Global unicast, unique local, link local; RFC 3849's 2001:db8 is nobody's.
-_IPV6_LEAD = re.compile(r"[23][0-9a-f]{3}|f[cd][0-9a-f]{2}|fe[89ab][0-9a-f]")
+_IPV6_LEAD = lazily(r"[23][0-9a-f]{3}|f[cd][0-9a-f]{2}|fe[89ab][0-9a-f]")
 
 
 def ipv6_addresses(seen: str) -> Spans:
@@ -120,22 +120,22 @@ def ipv6_addresses(seen: str) -> Spans:
             yield match.start(), match.start() + len(shown)
 
 
-_USER_INFO = re.compile(r"://([^\s/?#@:\0<>\"'\\]{0,64}:[^\s/?#@\0<>\"'\\]{1,128})@(?=[0-9a-z\[])")
+_USER_INFO = lazily(r"://([^\s/?#@:\0<>\"'\\]{0,64}:[^\s/?#@\0<>\"'\\]{1,128})@(?=[0-9a-z\[])")
 _VALUE = r"[\"']?(?:[=:]|[ ][=:][ ]|:[ ])[\"']?([0-9a-z._~+/%=-]{8,512})"
 #: In everything that `_SECRETS` finds: the sign, a value behind it, the last letter of one of the words before it. Two
 #: patterns, since `re` skips to one character faster than to a set.
 _VALUE_HINTS = tuple(
-    re.compile(sign + r"(?=[ ]?[\"']?[0-9a-z._~+/%=-]{8})(?:(?<=[dgnty].)|(?<=[dgnty][\"' ].)|(?<=[dgnty][\"'][ ].))")
+    lazily(sign + r"(?=[ ]?[\"']?[0-9a-z._~+/%=-]{8})(?:(?<=[dgnty].)|(?<=[dgnty][\"' ].)|(?<=[dgnty][\"'][ ].))")
     for sign in "=:"
 )
 _SECRETS = (
-    re.compile(r"[?&;](?:token|sig|sign|key|secret|pwd|passwd|password|session_?id|jwt)" + _VALUE),
-    re.compile(
+    lazily(r"[?&;](?:token|sig|sign|key|secret|pwd|passwd|password|session_?id|jwt)" + _VALUE),
+    lazily(
         r"(?:access|auth|refresh|api|secret|session|private|client|app)[_-]?(?:token|key|secret)(?:[_-]?id)?" + _VALUE
     ),
 )
 #: Words that stand in a manual where the secret would.
-_PLACEHOLDERS = re.compile(
+_PLACEHOLDERS = lazily(
     r"(?:your|my|the|some|test|example|user)?[_-]?(?:password|passwd|pass|pwd|pw|secret|token|key|密码|口令|x+|\*+|\.+)"
 )
 
@@ -154,20 +154,20 @@ def url_credentials(seen: str) -> Spans:
 
 
 _QQ_NUMBER = r"[1-9](?:\d{4,10}|\d{1,3}(?:[ -]\d{2,4}){1,3})"
-_QQ = re.compile(
+_QQ = lazily(
     r"(?:qq(?<![a-z]qq)|q(?<=加q)|q(?<![0-9a-z]q)(?=:)|扣扣|企鹅)(?:号码?|群号?|群|账号|邮箱)?[^0-9a-z\n\0]{0,5}"
     rf"({_QQ_NUMBER})(?![0-9a-z])(?!\.\d)"
 )
-_QQ_TITLE = re.compile(r"qq(?:号码?)?|扣扣号?")
+_QQ_TITLE = lazily(r"qq(?:号码?)?|扣扣号?")
 _WECHAT_ID = r"[a-z][a-z0-9_-]{5,19}(?![0-9a-z_@])(?!\.[a-z])"
-_WECHAT = re.compile(
+_WECHAT = lazily(
     r"(?:微信|威信|薇信|wechat|weixin|vx)(?<![a-z]vx)(?<![a-z]w.....)"
     r"(?:(?:号码?|账号|id|_id)[\"'”]?[ |]{0,2}[:=是为]{0,2}[ |]{0,2}[\"'“]?"
     r"|[\"'”]?[ |]{0,2}[:=|][ |]{0,2}[\"'“]?|[ ]?(?=[a-z_-]{0,19}\d))"
     rf"({_WECHAT_ID})"
 )
-_WECHAT_TITLE = re.compile(r"微信号?|wechat(?:_id)?")
-_WECHAT_WORD = re.compile("[微威薇wv](?:(?<=[微威薇])信|(?<=w)e(?:chat|ixin)|(?<=v)x)")
+_WECHAT_TITLE = lazily(r"微信号?|wechat(?:_id)?")
+_WECHAT_WORD = lazily("[微威薇wv](?:(?<=[微威薇])信|(?<=w)e(?:chat|ixin)|(?<=v)x)")
 
 
 def qq_numbers(seen: str) -> Spans:

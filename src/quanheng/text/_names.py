@@ -6,10 +6,9 @@ that is no Han character, or before a word that follows names. Without a cue not
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
-from quanheng.text._context import columns
+from quanheng.text._context import columns, lazily
 
 Spans = Iterator[tuple[int, int]]
 
@@ -131,19 +130,19 @@ _CUE_ENDS = (
 )
 #: Asked of the text before it is folded. Every pattern that a whole text is searched with starts with a literal or a
 #: set: `re` looks for those fastest.
-_CUED = re.compile(
+_CUED = lazily(
     rf"{_CUE_ENDS}(?:[\"'”’ \u3000:：=＝|\t是为“‘《\[]{{1,12}}[{_SINGLE}{_COMPOUND_FIRST}]"
     rf"|[{_DIRECT_SINGLE}{_COMPOUND_FIRST}]|(?<=叫)[{_SINGLE}]|[ \"']{{0,4}}(?:[\t|,]|\n))"
 )
-_ANNOUNCED = re.compile(rf"{_CUE}(?:{_OPENING}|[是为][ ]?[:]?[ ]?|[ ]{{1,8}})({_NAME})")
-_DIRECT = re.compile(rf"{_DIRECT_CUES}({_DIRECT_NAME})")
+_ANNOUNCED = lazily(rf"{_CUE}(?:{_OPENING}|[是为][ ]?[:]?[ ]?|[ ]{{1,8}})({_NAME})")
+_DIRECT = lazily(rf"{_DIRECT_CUES}({_DIRECT_NAME})")
 #: Behind these there is a name or nothing, so that every surname counts.
-_NAMED = re.compile(rf"(?:我叫|名叫|名字叫)({_NAME})")
+_NAMED = lazily(rf"(?:我叫|名叫|名字叫)({_NAME})")
 _TITLE_WORDS = "姓名|联系人|收件人|收货人|负责人|法定代表人|经办人|户主|患者|申请人|业主|车主"
-_TITLE = re.compile(
+_TITLE = lazily(
     rf"(?:{_TITLE_WORDS}|姓[ ]{{1,4}}名|real_?name|name|contact)(?:姓名|名称)?(?=[ \"']{{0,4}}(?:[\t|,\n]|\Z))"
 )
-_WHOLE = re.compile(rf"(?:{'|'.join(_COMPOUND)})[ ]?{_HAN}{{1,2}}|[{_SINGLE}][ ]{{0,4}}{_HAN}{{1,2}}")
+_WHOLE = lazily(rf"(?:{'|'.join(_COMPOUND)})[ ]?{_HAN}{{1,2}}|[{_SINGLE}][ ]{{0,4}}{_HAN}{{1,2}}")
 
 
 def may_hold_names(text: str) -> bool:

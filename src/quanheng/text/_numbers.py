@@ -11,14 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from quanheng.text._context import before, columns, is_called_serial
+from quanheng.text._context import before, columns, is_called_serial, lazily
 from quanheng.text.check_digits import is_credit_code, is_date, is_luhn, is_organisation_code, is_resident_id
 
 Spans = Iterator[tuple[int, int]]
 #: Finds in seen[start:end], looking at what stands around it.
 Find = Callable[[str, int, int], Spans]
 
-_STRETCH = re.compile(r"[0-9](?:[ ().\-]{0,3}[0-9x]){6,}")
+_STRETCH = lazily(r"[0-9](?:[ ().\-]{0,3}[0-9x]){6,}")
 _MARGIN_LEFT = 4  # "+86", an opening bracket, a letter that starts a code
 MARGIN_RIGHT = 14  # "转12345" and one beyond, or the ten letters at the end of a credit code
 
@@ -41,36 +41,32 @@ def stretches(seen: str, within: Sequence[tuple[int, int]] | None = None) -> lis
 
 _LEFT = r"(?<![0-9a-z])(?<!\d\.)"
 _RIGHT = r"(?![0-9a-z])(?!\.\d)"
-_SEPARATORS = re.compile(r"[ .()-]")
+_SEPARATORS = lazily(r"[ .()-]")
 
-_ID_18 = re.compile(_LEFT + r"[1-9](?:[ .-]?\d){16}[ .-]?[\dx]" + _RIGHT)
-_ID_15 = re.compile(
-    _LEFT + r"(?<!\d[ .-])[1-8]\d{5}[ -]?\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ -]?\d{3}" + _RIGHT
-)
+_ID_18 = lazily(_LEFT + r"[1-9](?:[ .-]?\d){16}[ .-]?[\dx]" + _RIGHT)
+_ID_15 = lazily(_LEFT + r"(?<!\d[ .-])[1-8]\d{5}[ -]?\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ -]?\d{3}" + _RIGHT)
 #: Which second characters each first one has, GB 32100-2015 table 1; then the region.
 _CREDIT_LEAD = r"(?:1[1239]|[248][19]|3[1-59]|5[1239]|[67][129]|9[123]|a[19]|n[1239]|y1)"
 _CREDIT_SIGN = "[0-9a-hj-npqrtuwxy]"
-_CREDIT = re.compile(_LEFT + rf"{_CREDIT_LEAD}\d{{6}}{_CREDIT_SIGN}{{10}}" + _RIGHT)
-_CREDIT_PARTED = re.compile(
+_CREDIT = lazily(_LEFT + rf"{_CREDIT_LEAD}\d{{6}}{_CREDIT_SIGN}{{10}}" + _RIGHT)
+_CREDIT_PARTED = lazily(
     _LEFT
     + rf"{_CREDIT_LEAD}([ .-]?)\d{{2}}(?:[ .-]?\d){{4}}(?:[ .-]?{_CREDIT_SIGN}{{2,9}}){{1,5}}(?:[ .-]?{_CREDIT_SIGN})?"
     + _RIGHT
 )
-_CARD = re.compile(
-    _LEFT + r"[2-69](?:\d{12,18}|\d{3}(?:([ .-])\d{4}){2,3}(?:\1\d{1,4})?|\d{5}([ .-])\d{10,13})" + _RIGHT
-)
+_CARD = lazily(_LEFT + r"[2-69](?:\d{12,18}|\d{3}(?:([ .-])\d{4}){2,3}(?:\1\d{1,4})?|\d{5}([ .-])\d{10,13})" + _RIGHT)
 #: 工信部 number plan: 13x, 14x, 15x … as given out up to 2026.
 _MOBILE_3 = r"1(?:3\d|4[014-9]|5[0-35-9]|6[2567]|7[0-8]|8\d|9[0-35-9])"
-_MOBILE = re.compile(
+_MOBILE = lazily(
     rf"(?<![0-9a-z])(?<!\d\.)(?:(?:\+|00)86[ -]?|\((?:\+|00)?86\)[ -]?|86[ -])?{_MOBILE_3}"
     r"(?:\d{8}|[ .-]\d{4}[ .-]\d{4}|[ -]\d{8}|\d[ -]\d{3}[ -]?\d{4}|\d[ -]\d{4}[ -]?\d{3}|\d{4}[ -]\d{4}"
     r"|[ -]\d{3}[ -]\d{5})" + _RIGHT
 )
-_MOBILE_SPACED = re.compile(r"(?<![0-9a-z])(?<!\d[ .-])1(?:([ .-])[3-9])(?:\1\d){9}(?![0-9a-z])(?![ .-]\d)")
+_MOBILE_SPACED = lazily(r"(?<![0-9a-z])(?<!\d[ .-])1(?:([ .-])[3-9])(?:\1\d){9}(?![0-9a-z])(?![ .-]\d)")
 #: Area codes without the 0: of three digits the first two tell which are given out.
 _AREA_2 = r"(?:10|2[0-57-9])"
 _AREA_3 = r"(?:(?:3[134579]|4[1-8]|5[1-9]|6[369]|7[0-79]|8[1235789]|9[01345679])\d)"
-_LANDLINE = re.compile(
+_LANDLINE = lazily(
     _LEFT + r"(?:(?:(?:\+|00)86|86(?=[ -]))[ -]?(?:\(0?\))?[ -]?\(?0?"
     rf"(?:{_AREA_2}|{_AREA_3})\)?[ -]?[2-8]\d{{2,3}}[ -]?\d{{4}}"
     rf"|\(0(?:{_AREA_2}|{_AREA_3})\)[ -]{{0,3}}[2-8]\d{{2,3}}[ -]?\d{{4}}"
@@ -78,11 +74,11 @@ _LANDLINE = re.compile(
     rf"|0{_AREA_2}[2-8]\d{{7}}|0{_AREA_3}[2-8]\d{{6,7}})"
     r"(?:[ ]?(?:转|ext\.?|-)[ ]?\d{1,5})?" + _RIGHT
 )
-_LOCAL_LINE = re.compile(r"(?<![0-9a-z.-])[2-8]\d{2,3}[ -]?\d{4}(?![0-9a-z])(?![.-]\d)")
-_LINE_WORD = re.compile(r"(?:电话|座机|固话|传真|tel|phone|fax)(?:号码?|为|是)?[\"'”]?[ ]?[:.|=]{0,2}[ ]?[\"'“]?$")
-_LINE_TALK = re.compile(r"电话|座机|固话|传真|致电|来电|拨打|联系|热线|手机|号码|tel|phone|fax|call")
+_LOCAL_LINE = lazily(r"(?<![0-9a-z.-])[2-8]\d{2,3}[ -]?\d{4}(?![0-9a-z])(?![.-]\d)")
+_LINE_WORD = lazily(r"(?:电话|座机|固话|传真|tel|phone|fax)(?:号码?|为|是)?[\"'”]?[ ]?[:.|=]{0,2}[ ]?[\"'“]?$")
+_LINE_TALK = lazily(r"电话|座机|固话|传真|致电|来电|拨打|联系|热线|手机|号码|tel|phone|fax|call")
 _CARD_WORDS = ("卡号", "银行", "账号", "帐号", "账户", "帐户", "信用卡", "储蓄卡", "借记卡", "汇款", "工资卡", "card")
-_CARD_TITLE = re.compile(r"卡号|[账帐]号|bank_?card|card_?no")
+_CARD_TITLE = lazily(r"卡号|账号|帐号|bank_?card|card_?no")
 _CODE_WORDS = ("信用代码", "代码", "税号", "纳税人", "识别号", "uscc", "credit")
 #: Provinces (GB/T 2260), asked where there is no check digit or where it alone is too weak.
 _PROVINCES = frozenset(
@@ -194,13 +190,13 @@ def landlines(seen: str, start: int, end: int) -> Spans:
 _PASSPORT_GAP = r"(?:[^0-9a-z\n\0通台回]|no|id){0,12}?"  # a word for another paper ends the reach of the first
 _PERMIT_GAP = r"(?:[^0-9a-z\n\0护]|no|id){0,12}?"
 _PASSPORT_NUMBER = r"(?:[a-z]{1,2}[ -]?\d{3,4}[ -]?\d{3,5}|\d{8,9})"
-_PASSPORT = re.compile(rf"(?:护照|passport){_PASSPORT_GAP}(?<![0-9a-z])({_PASSPORT_NUMBER})(?![0-9a-z])(?!\.\d)")
+_PASSPORT = lazily(rf"(?:护照|passport){_PASSPORT_GAP}(?<![0-9a-z])({_PASSPORT_NUMBER})(?![0-9a-z])(?!\.\d)")
 _PERMIT_NUMBER = r"(?:[a-z]{1,2}[ -]?\d{3,4}[ -]?\d{3,4}(?:[ -]?\d{2})?|\d{4}[ -]?\d{4}(?:[ -]?\d{2})?)"
 _PERMIT_WORD = r"(?:通行证|台胞证|回乡证|往来港澳|往来台湾|回乡卡|travel[ _]?permit)"
-_TRAVEL_PERMIT = re.compile(rf"{_PERMIT_WORD}{_PERMIT_GAP}(?<![0-9a-z])({_PERMIT_NUMBER})(?![0-9a-z])(?!\.\d)")
-_PASSPORT_TITLE = re.compile(r"护照号?码?|passport(?:_no)?")
-_PERMIT_TITLE = re.compile(r"[\u4e00-\u9fff]{0,10}(?:通行证|台胞证|回乡证)号?码?|travel_permit")
-_PLATE = re.compile(
+_TRAVEL_PERMIT = lazily(rf"{_PERMIT_WORD}{_PERMIT_GAP}(?<![0-9a-z])({_PERMIT_NUMBER})(?![0-9a-z])(?!\.\d)")
+_PASSPORT_TITLE = lazily(r"护照号?码?|passport(?:_no)?")
+_PERMIT_TITLE = lazily(r"(?:通行证|台胞证|回乡证)号?码?|travel_permit")
+_PLATE = lazily(
     r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][ ]?[a-hj-np-z][ ·•・‧∙.-]{0,2}"
     r"((?:[0-9a-hj-np-z]{5}|[a-hj-k][0-9a-hj-np-z]\d{4}|\d{5}[a-hj-k])(?![0-9a-z])|[0-9a-hj-np-z]{4}[学警港澳挂领使]"
     r"|[0-9a-hj-np-z]{2}[ -][0-9a-hj-np-z]{3}(?![0-9a-z]))"

@@ -5,8 +5,9 @@ plain object code, and `llvmlite`, which numba is built on, links that in some m
 
 A module of kernels is plain Python. Its `KERNELS` say the types of each function: "u4" and "i8" are whole numbers as
 numpy writes them, "u4*" an array of them, of which the kernel knows no length; "-> i8" a number that is returned. A
-kernel writes into arrays that it is given: it allocates nothing, raises nothing and calls nothing outside its module,
-which is checked before its code is kept.
+kernel writes into arrays that it is given: it allocates nothing, raises nothing and calls nothing but functions of its
+module and those that this imports from another of this package, which call nothing in turn. That is checked before its
+code is kept.
 
 Whoever can write a kept file could have any code run. So one is read only where it and its folder are of root or of
 this user, and nobody else may write them; elsewhere the code is made anew.
@@ -27,6 +28,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,8 @@ import numpy as np
 #: A change of the form of the files, or of how code is made, is a new version.
 _VERSION = 1
 _KIND = re.compile(r"([iu]\d)(\*)?")
+#: A module of this package that another one takes functions from.
+_IMPORTED = re.compile(r"^from quanheng\.text\.(\w+) import ", re.MULTILINE)
 #: What object code may ask of the process: the memory functions of the C library, and what LLVM makes of itself.
 _OUTSIDE = re.compile(r"declare [^@]*@(?!llvm\.|mem(?:set|cpy|move|cmp)\()([^\s(]+)")
 
@@ -148,18 +152,28 @@ def _engine() -> Any:
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
 
 
-def _key(path: Path) -> str:
-    """Return what the machine code depends on: source, compiler, processor."""
+@cache
+def _machine() -> bytes:
+    """Return what the machine code of every module depends on: compiler and processor."""
     from importlib.metadata import version
 
     llvm = _llvm()
     said = [_VERSION, version("numba"), version("llvmlite"), llvm.get_process_triple(), llvm.get_host_cpu_name()]
     with suppress(RuntimeError):  # LLVM does not know them of every processor; numba then uses none
         said.append(llvm.get_host_cpu_features().flatten())
-    found = hashlib.sha256(json.dumps(said).encode())
-    found.update(path.read_bytes())
-    found.update(Path(__file__).read_bytes())
-    return found.hexdigest()[:24]
+    return json.dumps(said).encode() + Path(__file__).read_bytes()
+
+
+def _key(path: Path) -> str:
+    """Return what the machine code of a module depends on: its source, compiler, processor."""
+    return hashlib.sha256(_machine() + _source(path)).hexdigest()[:24]
+
+
+def _source(path: Path) -> bytes:
+    """Return the source of a module and of those whose functions it takes."""
+    own = path.read_bytes()
+    taken = _IMPORTED.findall(own.decode())
+    return b"".join((own, *(_source(path.with_name(f"{name}.py")) for name in taken)))
 
 
 def _folders(path: Path) -> list[Path]:
@@ -223,7 +237,9 @@ def _compiled(path: Path, types: Mapping[str, str]) -> dict[str, tuple[str, byte
     helpers = {
         name: value
         for name, value in vars(module).items()
-        if callable(value) and getattr(value, "__module__", "") == module.__name__ and name not in types
+        if isinstance(value, FunctionType)
+        and (value.__module__ == module.__name__ or value.__module__.startswith("quanheng.text."))
+        and name not in types
     }
     compile_: Any = numba.njit  # its stubs do not know all of its options
     for name, value in helpers.items():

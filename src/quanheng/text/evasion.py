@@ -13,7 +13,7 @@ from functools import cache
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from quanheng.text.evasion_tables import LOOK_ALIKES, SPLITS
+from quanheng.text.evasion_tables import LOOK_ALIKES, splits
 from quanheng.text.pinyin import spellings
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def split_forms(term: str) -> list[Form]:
     >>> [form.text for form in split_forms("强奸")]
     ['强女干', '弓虽奸', '弓虽女干']
     """
-    choices = [(character, *SPLITS.get(character, ())) for character in term]
+    choices = [(character, *splits().get(character, ())) for character in term]
     written: list[Sequence[str]] = []
     if _size(choices) <= _MOST_FORMS:
         written += product(*choices)

@@ -6,6 +6,8 @@ Parts that are read from left to right, or from top to bottom, in the order in w
 
 from __future__ import annotations
 
+from functools import cache
+
 #: Latin with Cyrillic, Greek, Armenian and digits; Han with kana, and with Han that are rare: two common characters,
 #: such as 枪 and 抢, would make words of other words.
 LOOK_ALIKES: tuple[str, ...] = (
@@ -165,14 +167,12 @@ def _ways(parts: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*parts, *whole]))
 
 
-def _splits() -> dict[str, tuple[str, ...]]:
+@cache
+def splits() -> dict[str, tuple[str, ...]]:
+    """Return the parts of each character, most usual first; read from the table when they are first asked for."""
     found: dict[str, tuple[str, ...]] = {}
     for entry in _SPLITS.replace("\n", "|").split("|"):
         if entry:
             character, *parts = entry.split()
             found[character] = tuple(way for way in _ways(parts) if character not in way)
     return found
-
-
-#: The parts of a character, most usual first.
-SPLITS: dict[str, tuple[str, ...]] = _splits()

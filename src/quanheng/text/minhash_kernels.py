@@ -20,6 +20,9 @@ KERNELS = {
 }
 
 
+_BLOCK = 512
+
+
 def mix(x: Any) -> Any:
     """Return the finaliser of splitmix64 of `x` (Steele, Lea & Flood 2014; constants of Stafford's variant 13)."""
     x = np.uint64(x)
@@ -37,14 +40,15 @@ def fold(points: Any, offsets: Any, documents: int, table: Any, unknown: Any, ow
     count = 0
     starts[0] = 0
     for i in range(documents):
-        first = count
+        first, unknowns = count, 0
         for k in range(offsets[i], offsets[i + 1]):
             folded = table[points[k]]
-            if folded == unknown:
-                return -1
-            if folded != 0:
-                out[count] = folded
-                count += 1
+            unknowns += folded == unknown
+            # Written in any case, and written over when it is left out: a branch would be guessed wrong too often.
+            out[count] = folded
+            count += folded != 0
+        if unknowns:
+            return -1
         if count == first:
             for k in range(offsets[i], offsets[i + 1]):
                 out[count] = points[k] | own
@@ -67,12 +71,16 @@ def hash_shingles(
                 h = h * base + np.uint64(points[k])
             out[at] = mix(h)
         else:
-            for k in range(first, last - size + 1):
-                h = np.uint64(1)
+            # Step by step over a block that stays near: a step is the same for all, so that several are done at once.
+            for begin in range(first, last - size + 1, _BLOCK):
+                end = min(begin + _BLOCK, last - size + 1)
+                for k in range(begin, end):
+                    out[at - first + k] = 1
                 for j in range(size):
-                    h = h * base + np.uint64(points[k + j])
-                out[at] = mix(h)
-                at += 1
+                    for k in range(begin, end):
+                        out[at - first + k] = out[at - first + k] * base + np.uint64(points[k + j])
+                for k in range(begin, end):
+                    out[at - first + k] = mix(out[at - first + k])
 
 
 def minima(

@@ -8,7 +8,7 @@ passed through a table that could not hold it (U+FFFD, 锟斤拷) is lost; it is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -45,6 +45,8 @@ _LATIN = re.compile(4 * _LATIN_LETTER)
 #: A stretch may hold ASCII and blanks; it begins and ends with what is suspected.
 _LATIN_RUN = re.compile(f"{_LATIN_LETTER}(?:[\x20-\x7e]*{_LATIN_LETTER})+")
 _ODD = re.compile("锟斤拷|斤拷锟|[锟拷]{2,}|锟斤|\ufffd")
+#: One of these is in whatever `_ODD` finds.
+_LOST_SIGNS = frozenset("锟拷\ufffd")
 _LOST = re.compile("[锟斤拷]{2,}|\ufffd")
 #: So much of a text mostly shows already that it is no UTF-8.
 _HEAD = 8
@@ -66,15 +68,30 @@ class Repaired(NamedTuple):
         return self.lost < MOST_LOST_SHARE * sum(not character.isspace() for character in self.text)
 
 
+def _pairs_from(leads: Iterable[int]) -> str:
+    """Return the characters of GBK with one of these leads and a trail 80-BF, in order."""
+    pairs = (bytes([lead, trail]).decode("gb18030", "ignore") for lead in leads for trail in range(0x80, 0xC0))
+    return "".join(sorted(pair for pair in pairs if len(pair) == 1))
+
+
 @cache
 def _gbk_pairs() -> re.Pattern[str]:
     """Return what a Chinese character of UTF-8 begins with when it is read as GBK: lead E3-E9 or EF, trail 80-BF.
 
     Of the characters that Chinese text uses, hardly any have such a code: 涓, 鐨, 鏄, 锛, 銆.
     """
-    leads = (*range(0xE3, 0xEA), 0xEF)
-    pairs = [bytes([lead, trail]).decode("gb18030", "ignore") for lead in leads for trail in range(0x80, 0xC0)]
-    return re.compile("[" + "".join(sorted(pair for pair in pairs if len(pair) == 1)) + "]")
+    return re.compile(f"[{_pairs_from((*range(0xE3, 0xEA), 0xEF))}]")
+
+
+@cache
+def _suspect() -> re.Pattern[str]:
+    """Return what is in every text that is not as it should be: a pair of GBK, a lost sign, four western letters.
+
+    It begins with a set, which `re` skips to, so that a text is gone through once for all three.
+    """
+    alone = _gbk_pairs().pattern[1:-1] + "".join(sorted(_LOST_SIGNS))
+    latin = _LATIN_LETTER[1:-1]
+    return re.compile(f"[{alone}{latin}](?:(?<=[{alone}])|(?<=[{latin}]){3 * _LATIN_LETTER})")
 
 
 @cache
@@ -84,10 +101,7 @@ def _stretches() -> tuple[re.Pattern[str], re.Pattern[str]]:
     What a stretch of UTF-8 begins with has such bytes in GBK: lead C2-F4, trail 80-BF. Both patterns begin with a set,
     which `re` skips to; what stands before is asked then.
     """
-    pairs = [
-        bytes([lead, trail]).decode("gb18030", "ignore") for lead in range(0xC2, 0xF5) for trail in range(0x80, 0xC0)
-    ]
-    begins = "".join(sorted(pair for pair in pairs if len(pair) == 1))
+    begins = _pairs_from(range(0xC2, 0xF5))
     first = r"(?<![^\x00-\x7f][\s\S])"
     return re.compile(f"[{begins}]{first}[^\x00-\x7f]*"), re.compile(f"[^\x00-\x7f{begins}]{first}")
 
@@ -100,21 +114,23 @@ def repair(text: str) -> Repaired:
     >>> repair("Voilà, café—déjà vu").kind is None
     True
     """
-    if text.isascii():
+    if text.isascii() or not (signs := _signs(text)):
         return Repaired(text)
     kind: Wrong | None = None
-    if _LATIN.search(text):
+    gbk: Wrong | None = None
+    lost = 0
+    if any(len(sign) > 1 for sign in signs):
         text, kind = _without_latin(text)
-    is_paired = _gbk_pairs().search(text) is not None
-    if is_paired:
-        text, gbk = _without_gbk(text)
-        kind = kind or gbk
-    # One of these is in whatever `_ODD` finds, and a search for a character is ten times as fast.
-    is_odd = ("锟" in text or "拷" in text or "\ufffd" in text) and _ODD.search(text)
-    lost = sum(len(found) for found in _LOST.findall(text)) if is_odd else 0
-    if is_paired and len(_gbk_pairs().findall(text)) >= _LEAST_PAIRS:
-        lost += sum(_unmended(line) for line in _lines_with_pairs(text))
-    return Repaired(text, kind or ("lost" if lost else None), lost)
+        signs = _signs(text)
+    if any(map(_gbk_pairs().match, signs)):
+        text, gbk, lost = _without_gbk(text)
+    if (gbk or signs & _LOST_SIGNS) and _ODD.search(text):
+        lost += sum(len(found) for found in _LOST.findall(text))
+    return Repaired(text, kind or gbk or ("lost" if lost else None), lost)
+
+
+def _signs(text: str) -> set[str]:
+    return {found[0] for found in _suspect().finditer(text)}
 
 
 def _certain(before: str, after: str) -> bool:
@@ -132,16 +148,6 @@ def _certain(before: str, after: str) -> bool:
 def _certain_of_pairs(after: str) -> bool:
     share, han = common_share(after)
     return han >= _LEAST_HAN_OF_PAIRS and share >= _LEAST_COMMON_OF_PAIRS
-
-
-def _lines_with_pairs(text: str) -> Iterator[str]:
-    """Yield the lines that hold what a character of UTF-8 begins with when it is read as GBK; few others' do."""
-    done = 0
-    while (found := _gbk_pairs().search(text, done)) is not None:
-        end = text.find("\n", found.end())
-        end = len(text) if end < 0 else end
-        yield text[text.rfind("\n", done, found.start()) + 1 or done : end]
-        done = end
 
 
 def _unmended(line: str) -> int:
@@ -192,8 +198,11 @@ def _as_utf8(text: str) -> str | None:
     return None
 
 
-def _without_gbk(text: str) -> tuple[str, Wrong | None]:
-    """Return the text with each line, or each stretch without ASCII, that is UTF-8 read as GBK decoded."""
+def _without_gbk(text: str) -> tuple[str, Wrong | None, int]:
+    """Return the text with each line, or each stretch without ASCII, that is UTF-8 read as GBK decoded.
+
+    Last comes how many characters are lost in lines that are so and cannot be decoded.
+    """
     first: list[Wrong] = []
 
     def mend(match: re.Match[str]) -> str:
@@ -205,7 +214,7 @@ def _without_gbk(text: str) -> tuple[str, Wrong | None]:
 
     # Only lines that hold such a pair are looked at: in good text hardly any does.
     mended: list[str] = []
-    done = 0
+    done = lost = 0
     pairs = _gbk_pairs()
     stretch, no_stretch = _stretches()
     while (found := pairs.search(text, done)) is not None:
@@ -220,5 +229,6 @@ def _without_gbk(text: str) -> tuple[str, Wrong | None]:
             mended.append(whole)
         else:
             mended.append(stretch.sub(mend, line))
+        lost += sum(map(_unmended, mended[-1].split("\n")))
         done = end
-    return "".join((*mended, text[done:])), first[0] if first else None
+    return "".join((*mended, text[done:])), first[0] if first else None, lost

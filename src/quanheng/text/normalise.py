@@ -33,7 +33,7 @@ VERSION = 2
 #: mark; interlinear marks; tag characters.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
-    "\ufff9-\ufffb\U000e0000-\U000e007f]+"
+    "\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _NEWLINES = re.compile("[\r\x0b\x0c\x85\u2028\u2029](?:(?<=\r)\n)?")
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -42,7 +42,7 @@ _LINE_ENDS = re.compile(r"[^\S\n]+(?=\n)")
 _BLANK_BEFORE_END = re.compile(r"\n(?<=[^\S\n]\n)")
 _BLANK_LINES = re.compile(r"\n{3,}")
 #: One search decides whether any of the substitutions above can apply.
-_SUSPECT = re.compile(_INVISIBLE.pattern[:-2] + "\r\x0b\x0c\x85\u2028\u2029\u2e80-\u2fd5\ud800-\udfff]")
+_SUSPECT = re.compile(_INVISIBLE.pattern[:-1] + "\r\x0b\x0c\x85\u2028\u2029\u2e80-\u2fd5\ud800-\udfff]")
 #: Text copied from PDF often has radicals where characters are meant: they look alike and are no Han to any rule. The
 #: Kangxi radicals by their compatibility mapping; of the supplement those whose equivalent unified ideograph (Unicode
 #: 18, EquivalentUnifiedIdeograph.txt) is in the basic plane.
@@ -79,6 +79,13 @@ def normalise(text: str) -> str:
 
 
 _CODE_POINTS = 0x110000
+#: Letters that mean nothing to normalising and to folding: Han and syllables of hangul.
+_PLAIN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0x20000, 0x2F7FF), (0x30000, 0x323AF))
+#: What stays as it is in the folded view: these, and pictures.
+UNFOLDED = (*_PLAIN, (0x1F300, 0x1FAFF))
+#: Of what else there is, most texts hold these only. The rest is entered in a table when it is met: that costs more
+#: than a text, for where one is met, the others of the batch are looked for too.
+USUAL = (*range(0x500), *range(0x2000, 0x2C00), *range(0x2E80, 0x3400), *range(0xFE00, 0x10000))
 #: Hangul letters, which NFC puts together though they are no marks.
 _JAMO = re.compile("[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]")
 
@@ -89,10 +96,9 @@ def _classes() -> Any:
     import numpy as np
 
     table = np.full(_CODE_POINTS, kinds.UNKNOWN, np.uint8)
-    for first, last in ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0x20000, 0x2F7FF), (0x30000, 0x323AF)):
+    for first, last in _PLAIN:
         table[first : last + 1] = 0
-    for usual in (range(0x500), range(0x2000, 0x2C00), range(0x2E80, 0x3400), range(0xFE00, 0x10000)):
-        _learn_classes(table, map(chr, usual))
+    _learn_classes(table, map(chr, USUAL))
     return table
 
 
@@ -197,7 +203,8 @@ class Shadow:
 _DASHES = frozenset("‐‑‒–—―−﹘﹣－⁃")
 
 
-def _fold_character(character: str) -> str | None:
+def fold_character(character: str) -> str | None:
+    """Return what stands for a character in the folded view, None when it is left out."""
     category = unicodedata.category(character)
     if character in "\n\t":
         return character
@@ -217,7 +224,7 @@ class _Fold(dict[int, str | None]):
     """A translation table that fills itself: one fold per distinct character, then C speed."""
 
     def __missing__(self, code: int) -> str | None:
-        folded = _fold_character(chr(code))
+        folded = fold_character(chr(code))
         self[code] = folded
         return folded
 
@@ -227,7 +234,7 @@ _FOLD = _Fold()
 
 #: From this length on, numpy is worth its import.
 _ARRAY_FROM = 256
-_NOTHING, _UNKNOWN = 0xFFFFFFFF, 0xFFFFFFFE
+NOTHING, _UNKNOWN = 0xFFFFFFFF, 0xFFFFFFFE
 
 
 @cache
@@ -240,14 +247,18 @@ def fold_table() -> Any:
         import numpy as np
     except ImportError:
         return None
-    return np.full(_CODE_POINTS, _UNKNOWN, np.uint32)
+    table = np.full(_CODE_POINTS, _UNKNOWN, np.uint32)
+    for first, last in UNFOLDED:
+        table[first : last + 1] = np.arange(first, last + 1)
+    learn_folds(table, np.array(USUAL))
+    return table
 
 
 def learn_folds(table: Any, points: Any) -> None:
     """Enter the code points in `table` that it does not know yet."""
     for code in set(points[table[points] == _UNKNOWN].tolist()):
-        one = _fold_character(chr(code))
-        table[code] = _NOTHING if one is None else ord(one)
+        one = fold_character(chr(code))
+        table[code] = NOTHING if one is None else ord(one)
 
 
 def _shadow_by_table(text: str) -> Shadow | None:
@@ -266,7 +277,7 @@ def _shadow_by_table(text: str) -> Shadow | None:
         most = folded.max()
     if most < _UNKNOWN:
         return Shadow(folded.tobytes().decode("utf-32-le", "surrogatepass"), None)
-    kept = folded != _NOTHING
+    kept = folded != NOTHING
     seen = folded[kept].tobytes().decode("utf-32-le", "surrogatepass")
     return Shadow(seen, tuple(np.flatnonzero(kept).tolist()))
 

@@ -10,13 +10,12 @@ gone through until nothing new is found. So spans never overlap, and masking a m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from quanheng.text import _accounts, _addresses, _names, _numbers
 from quanheng.text import personal_data_kernels as cue
-from quanheng.text._context import HIDDEN, Cues
+from quanheng.text._context import HIDDEN, Cues, lazily
 from quanheng.text.normalise import Shadow, shadow
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ _NAMES = cue.ANNOUNCED | cue.TABLE
 _ANY = Cues(-1, "", None, None)
 #: Six digits with no more than blanks, dashes, dots and brackets between: without them there is no long number, no card
 #: in a column, and neither passport nor permit.
-_SIX_DIGITS = re.compile(r"[0-9](?:[ .()-]*[0-9]){5}")
+_SIX_DIGITS = lazily(r"[0-9](?:[ .()-]*[0-9]){5}")
 _NO_LONG = Cues(~cue.SIX, "", None, None)
 #: What is hidden may part two data that hid each other; only a made-up text needs more passes than this.
 _MAX_PASSES = 8
@@ -125,22 +124,28 @@ _ODD = (
 )
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _HOUSE = "号弄栋幢座单组室"
-#: Every decimal digit of the first plane: with the class `\d` in its place, `re` would ask a list for each character.
-_DIGITS = "".join(chr(code) for code in range(0x10000) if chr(code).isdecimal())
 _ODD_FIRST_PLANE = _ODD[: _ODD.index("\U0001d400")]
+
+
+def _cue() -> str:
+    # Every decimal digit of the first plane: with the class `\d` in its place, `re` asks a list for each character.
+    digits = "".join(filter(str.isdecimal, map(chr, range(0x10000))))
+    return (
+        rf"[{digits}@{_ODD_FIRST_PLANE}\U00010000-\U0010ffff{_PROVINCES}{_HOUSE}微威薇vVwWfF=:]"
+        rf"(?:(?<=[@{_ODD}])"
+        r"|(?<=\d)(?:(?:[^\w\n]{0,3}\d){4}|\.\d{1,3}\.\d)"
+        r"|(?<=[23fF])[0-9a-fA-F]{3}:[0-9a-fA-F:]"
+        rf"|(?<=[{_PROVINCES}])[ ]?[A-Za-z][ ·•・‧∙.\-0-9A-Za-z]{{4}}"
+        rf"|(?<=[0-9一二三四五六七八九十][{_HOUSE}])"
+        r"|(?<=[微威薇])信[^\n]{0,12}[A-Za-z]"
+        r"|(?<=[vVwW])(?:[xX]|[eE](?:[cC][hH][aA][tT]|[iI][xX][iI][nN]))"
+        r"|(?<=[=:])[ ]?[\"']?[0-9A-Za-z._~+%-][0-9A-Za-z._~+/%-]{7})"
+    )
+
+
 #: Where this does not hit, no recogniser but that of names does. It starts with one set of characters, which `re`
 #: looks for fastest; what follows says what each of them must stand beside.
-_CUE = re.compile(
-    rf"[{_DIGITS}@{_ODD_FIRST_PLANE}\U00010000-\U0010ffff{_PROVINCES}{_HOUSE}微威薇vVwWfF=:]"
-    rf"(?:(?<=[@{_ODD}])"
-    r"|(?<=\d)(?:(?:[^\w\n]{0,3}\d){4}|\.\d{1,3}\.\d)"
-    r"|(?<=[23fF])[0-9a-fA-F]{3}:[0-9a-fA-F:]"
-    rf"|(?<=[{_PROVINCES}])[ ]?[A-Za-z][ ·•・‧∙.\-0-9A-Za-z]{{4}}"
-    rf"|(?<=[0-9一二三四五六七八九十][{_HOUSE}])"
-    r"|(?<=[微威薇])信[^\n]{0,12}[A-Za-z]"
-    r"|(?<=[vVwW])(?:[xX]|[eE](?:[cC][hH][aA][tT]|[iI][xX][iI][nN]))"
-    r"|(?<=[=:])[ ]?[\"']?[0-9A-Za-z._~+%-][0-9A-Za-z._~+/%-]{7})"
-)
+_CUE = lazily(_cue)
 
 
 def may_hold(text: str) -> bool:
@@ -170,7 +175,7 @@ def find_all(texts: Sequence[str], utf8: Utf8) -> list[list[Span]]:
     told = cues(*utf8)
     if told is None:
         return [find(text) for text in texts]
-    found: list[list[Span]] = [[] for _ in texts]
+    found: list[list[Span]] = [[]] * len(texts)  # one for all in which nothing is found: a list each costs as much
     for row, may in told:
         text = texts[row]
         # Five digits, or an @, are cues in the text itself as well, so that it need not be searched; save where signs
@@ -214,9 +219,11 @@ def _pass(seen: str, may: Cues) -> tuple[str, list[_Found]]:
         if flags & one_of:
             take(kind, list(recognise(seen)))
     if flags & _LONG == _LONG and (stretches := _numbers.stretches(seen, may.stretches)):
+        longest = max(end - start for start, end in stretches) - _numbers.MARGIN_RIGHT
         for kind, recognise_in, least in _NUMBERS:
-            long = [(start, end) for start, end in stretches if end - start >= least + _numbers.MARGIN_RIGHT]
-            take(kind, [span for start, end in long for span in recognise_in(seen, start, end)])
+            if longest >= least:
+                long = [(start, end) for start, end in stretches if end - start >= least + _numbers.MARGIN_RIGHT]
+                take(kind, [span for start, end in long for span in recognise_in(seen, start, end)])
     for kind, recognise, all_of, one_of in _AFTER:
         if flags & all_of == all_of and flags & one_of:
             take(kind, list(recognise(seen)))
@@ -263,9 +270,7 @@ def _hidden(seen: str, spans: Iterable[tuple[int, int]]) -> str:
 
 
 #: What masking and pseudonyms leave, in the folded view.
-_LABEL = re.compile(
-    rf"〔(?:{'|'.join(sorted(map(str.lower, LABELS.values()), key=len, reverse=True))})[0-9a-f]{{0,16}}〕"
-)
+_LABEL = lazily(rf"〔(?:{'|'.join(sorted(map(str.lower, LABELS.values()), key=len, reverse=True))})[0-9a-f]{{0,16}}〕")
 
 
 def _hide_labels(seen: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from quanheng.text.utf8_kernels import code_at, width_of
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -254,28 +256,6 @@ def _counted(most: int, plain: int, chain: int) -> int:
     return found
 
 
-def _width(first: int) -> int:
-    """Return the bytes of a character of UTF-8, from the first one."""
-    if first < 0x80:
-        return 1
-    if first >= 0xF0:
-        return 4
-    return 3 if first >= 0xE0 else 2
-
-
-def _code(data: Bytes, at: int, width: int) -> int:
-    """Return the code point of a character of UTF-8."""
-    first = int(data[at])
-    if width == 1:
-        return first
-    if width == 3:
-        return (first & 15) << 12 | (int(data[at + 1]) & 63) << 6 | (int(data[at + 2]) & 63)
-    if width == 2:
-        return (first & 31) << 6 | (int(data[at + 1]) & 63)
-    low = (int(data[at + 1]) & 63) << 12 | (int(data[at + 2]) & 63) << 6 | (int(data[at + 3]) & 63)
-    return (first & 7) << 18 | low
-
-
 def _folded(
     data: Bytes, start: int, stop: int, fold: Points, classes: Bytes, room: Points, kinds: Bytes, begin: int
 ) -> int:
@@ -285,8 +265,8 @@ def _folded(
     """
     end = begin
     while start < stop:
-        width = _width(data[start])
-        code = fold[_code(data, start, width)]
+        width = width_of(data[start])
+        code = fold[code_at(data, start, width)]
         start += width
         if code < UNKNOWN:
             room[end] = code

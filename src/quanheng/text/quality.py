@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from quanheng.text.compiled import Kernels, load
-from quanheng.text.quality_kernels import size_for
+from quanheng.text.quality_kernels import SPARSE, size_for
 from quanheng.text.script import class_characters, class_patterns
 
 #: A change of any rule here is a new version of the operators made of it.
@@ -115,7 +115,7 @@ def count_repeated_pieces(points: Points, offsets: Ints) -> tuple[Ints, Ints]:
     compiled = kernels()
     if compiled:
         repeated = np.zeros(len(lengths), np.int64)
-        room = np.empty(size_for(REPETITION_CHARACTERS), np.int32)
+        room = np.empty(size_for(SPARSE * REPETITION_CHARACTERS), np.int32)
         compiled.repeated_pieces(points, offsets, len(lengths), PIECE, REPETITION_CHARACTERS, room, repeated)
     else:
         repeated = np.array([_repeated(text) for text in _texts(points, offsets)], np.int64)

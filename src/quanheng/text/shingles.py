@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from quanheng.text.compiled import load
-from quanheng.text.normalise import shadow
+from quanheng.text.normalise import NOTHING, UNFOLDED, USUAL, fold_table, learn_folds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,15 +70,17 @@ def encode(texts: Sequence[str]) -> Packed:
 @cache
 def _table() -> U32:
     """Return the folded code point of each code point, 0 where it is left out; filled as characters are met."""
-    return np.full(_CODE_POINTS, _UNKNOWN, np.uint32)
+    table = np.full(_CODE_POINTS, _UNKNOWN, np.uint32)
+    for first, last in UNFOLDED:
+        table[first : last + 1] = np.arange(first, last + 1)
+    _learn(table, np.array(USUAL))
+    return table
 
 
-def _fold_code(code: int) -> int:
-    folded = shadow(chr(code)).text
-    if not folded:
-        return 0
-    category = unicodedata.category(folded)
-    return 0 if category[0] in "PZ" or category == "Cc" else ord(folded)
+def _kept(folded: int) -> int:
+    """Return a folded code point, 0 where it is punctuation, a blank or nothing."""
+    category = "Cc" if folded == NOTHING else unicodedata.category(chr(folded))
+    return 0 if category[0] in "PZ" or category == "Cc" else folded
 
 
 def fold(texts: Packed, *, plain: bool = False) -> Packed:
@@ -118,8 +120,9 @@ def fold(texts: Packed, *, plain: bool = False) -> Packed:
 
 def _learn(table: U32, points: U32) -> None:
     """Enter the code points that the table does not know yet."""
-    for code in set(points[table[points] == _UNKNOWN].tolist()):
-        table[code] = _fold_code(code)
+    codes, folds = np.array([*set(points[table[points] == _UNKNOWN].tolist())], np.int64), fold_table()
+    learn_folds(folds, codes)
+    table[codes] = [_kept(folded) for folded in folds[codes].tolist()]
 
 
 def hash_shingles(folded: Packed, size: int = SHINGLE, *, plain: bool = False) -> Packed:

@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     Points = np.ndarray[Any, np.dtype[np.uint32]]
     Ints = np.ndarray[Any, np.dtype[np.int64]]
 
-KERNELS = {"decode": "u1* i4* i8 u4* i8*", "irregular": "u1* i4* i8 u1* u1* -> i8"}
+KERNELS = {
+    "decode": "u1* i4* i8 u4* i8*",
+    "lengths": "u1* i4* i8 i8*",
+    "irregular": "u1* i4* i8 u1* u1* -> i8",
+    "well_formed": "u1* i8 -> i8",
+}
 
 #: What a character is: one that normalising may change, a blank, a line end; not known yet.
 ODD, BLANK, LINE_END, UNKNOWN = 1, 2, 4, 8
 
 
-def _width(first: int) -> int:
+def width_of(first: int) -> int:
     """Return the bytes of a character, from the first one."""
     if first < 0x80:
         return 1
@@ -27,7 +32,7 @@ def _width(first: int) -> int:
     return 3 if first >= 0xE0 else 2
 
 
-def _code(data: Bytes, at: int, width: int) -> int:
+def code_at(data: Bytes, at: int, width: int) -> int:
     """Return the code point of a character."""
     first = int(data[at])
     if width == 1:
@@ -50,11 +55,20 @@ def decode(data: Bytes, offsets: Offsets, documents: int, points: Points, starts
     for row in range(documents):
         at, end = int(offsets[row]), int(offsets[row + 1])
         while at < end:
-            width = _width(data[at])
-            points[count] = _code(data, at, width)
+            width = width_of(data[at])
+            points[count] = code_at(data, at, width)
             at += width
             count += 1
         starts[row + 1] = count
+
+
+def lengths(data: Bytes, offsets: Offsets, documents: int, found: Ints) -> None:
+    """Fill `found` with how many characters each text has: as many as bytes that are not the second or later of one."""
+    for row in range(documents):
+        count = 0
+        for at in range(offsets[row], offsets[row + 1]):
+            count += data[at] & 0xC0 != 0x80
+        found[row] = count
 
 
 def irregular(data: Bytes, offsets: Offsets, documents: int, classes: Bytes, flags: Bytes) -> int:
@@ -68,8 +82,8 @@ def irregular(data: Bytes, offsets: Offsets, documents: int, classes: Bytes, fla
         before, line_ends, found = BLANK, 0, 0
         kind = 0
         while at < end and found == 0:
-            width = _width(data[at])
-            kind = classes[_code(data, at, width)]
+            width = width_of(data[at])
+            kind = classes[code_at(data, at, width)]
             at += width
             if kind == 0:
                 before = line_ends = 0
@@ -89,3 +103,36 @@ def irregular(data: Bytes, offsets: Offsets, documents: int, classes: Bytes, fla
             before = kind
         flags[row] = 1 if found or kind & (BLANK | LINE_END) else 0
     return unknown
+
+
+def _is_second(first: int, second: int) -> bool:
+    """Return whether a byte may follow the first one of a character of three or four (Unicode, table 3-7)."""
+    if first == 0xE0:
+        return 0xA0 <= second <= 0xBF
+    if first == 0xED:
+        return 0x80 <= second <= 0x9F
+    if first == 0xF0:
+        return 0x90 <= second <= 0xBF
+    if first == 0xF4:
+        return 0x80 <= second <= 0x8F
+    return 0x80 <= second <= 0xBF
+
+
+def well_formed(data: Bytes, size: int) -> int:
+    """Return how many of the first bytes are whole characters of UTF-8."""
+    at = 0
+    while at < size:
+        first = int(data[at])
+        if first < 0x80:
+            at += 1
+            continue
+        width = width_of(first)
+        if first < 0xC2 or first > 0xF4 or at + width > size:
+            return at
+        if width > 2 and not _is_second(first, int(data[at + 1])):
+            return at
+        for step in range(1, width):
+            if data[at + step] & 0xC0 != 0x80:
+                return at
+        at += width
+    return size

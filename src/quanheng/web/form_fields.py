@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 from quanheng.core.describe import Command, Option
 from quanheng.core.inputs import Local, marker
-from quanheng.core.preview import printable
 from quanheng.core.verb import find_verb
 from quanheng.errors import Text
 from quanheng.web.form_examples import examples
@@ -28,10 +27,10 @@ Widget = Literal[
     "file", "secret",
 ]  # fmt: skip
 DAY = r"^\d{4}-\d{2}-\d{2}$"
-#: So many artifacts are offered; others are named by digest.
-OFFERED = 50
-#: Characters of a title that are shown beside its names.
-TITLE = 60
+#: So many artifacts are offered, the newest; others are named by digest.
+OFFERED = 200
+#: From so many boxes on, a field narrows them to those that hold what is typed.
+MANY = 10
 
 
 class Given:
@@ -77,12 +76,13 @@ class Given:
 
 @dataclass(frozen=True)
 class Choice:
-    """One thing to choose: its value, what it is called, and the kind it stands under."""
+    """One thing to choose: its value, what it is called, the kind it stands under, and what else tells it apart."""
 
     value: str
     label: str
     group: str = ""
     chosen: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ class Field:
     at_once: bool = False  # shown beside the required ones
     value: str = ""
     other: str = ""
+    more: bool = False  # there are older artifacts than those among the choices
     checked: bool = False
     choices: tuple[Choice, ...] = ()
     suggestions: tuple[str, ...] = ()
@@ -107,6 +108,11 @@ class Field:
     kinds: tuple[str, ...] = ()
     makers: tuple[str, ...] = ()  # verbs that make what is chosen here, while there is none
     problem: Text | None = None
+
+    @property
+    def is_long(self) -> bool:
+        """Return whether there is so much to choose from that one narrows it down."""
+        return len(self.choices) >= MANY
 
 
 #: Gives the artifacts of a kind ("*": of any) as rows of `artifact.list`, newest first.
@@ -176,7 +182,7 @@ def _field(verb: str, option: Option, given: Given, offer: Offer, language: str,
         by_default = option.default is True and not sent and not given.has(option.name)
         return replace(base, checked=by_default or given.ticked(option.name))
     if widget in ("artifact", "artifacts"):
-        return _artifacts(base, given, offer, sent=sent)
+        return _artifacts(base, given, offer, language, sent=sent)
     if widget == "choice":
         words = [Choice(value, text.say(language), "", value == base.value) for value, text in choices_of(option)]
         return replace(base, choices=tuple(words))
@@ -246,30 +252,35 @@ def _long_text(option: Option, given: Given, *, sent: bool) -> str:
     return "\n".join(map(str, option.default)) if option.type == "text" else json.dumps(option.default, indent=1)
 
 
-def _artifacts(base: Field, given: Given, offer: Offer, *, sent: bool) -> Field:
+def _artifacts(base: Field, given: Given, offer: Offer, language: str, *, sent: bool) -> Field:
     """Return a field with the project's artifacts to choose from; those given that are not among them as `other`.
 
     What is needed and only one thing can be is chosen.
     """
     wanted = [part for text in given.all(base.name) for part in re.split(r"[\s,]+", text) if part]
     rows: list[Mapping[str, Any]] = []
+    more = False
     for kind in base.kinds:
-        found = sorted((row for row in offer(kind) if not row["withdrawn"]), key=lambda row: not row["names"])
-        rows += found[:OFFERED]  # named ones first, the newest first among each
+        found = offer(kind)
+        more = more or len(found) >= OFFERED
+        # named ones first, the newest first among each
+        rows += sorted((row for row in found if not row["withdrawn"]), key=lambda row: not row["names"])
     rows.sort(key=lambda row: str(row["kind"]))
+    if base.widget == "artifacts":  # boxes are sent in their order: the oldest first, as a flow would give them
+        rows.sort(key=lambda row: (str(row["kind"]), str(row["created"])))
     meant = {text: [row["digest"] for row in rows if _names(text, row)] for text in wanted}
     chosen = {text: digests[0] for text, digests in meant.items() if len(digests) == 1}  # several: nobody can tell
     choices = [
-        Choice(row["digest"], _artifact_label(row), row["kind"], row["digest"] in chosen.values()) for row in rows
+        Choice(row["digest"], label, row["kind"], row["digest"] in chosen.values(), " · ".join(note))
+        for row in rows
+        for label, *note in (_artifact_words(row, language),)
     ]
-    if base.widget == "artifacts":
-        choices.reverse()  # boxes are sent in their order: the oldest first, as a flow would give them
     if base.required and len(choices) == 1 and not wanted and not sent:
         choices = [replace(choices[0], chosen=True)]
     others = [text for text in wanted if text not in chosen]
     others.append(given.text("_other." + base.name))
     makers = () if choices else _makers(base.kinds)
-    return replace(base, choices=tuple(choices), other=" ".join(filter(None, others)), makers=makers)
+    return replace(base, choices=tuple(choices), other=" ".join(filter(None, others)), makers=makers, more=more)
 
 
 def _names(text: str, row: Mapping[str, Any]) -> bool:
@@ -280,11 +291,12 @@ def _names(text: str, row: Mapping[str, Any]) -> bool:
     return any(text in (name, f"{kind}:{name}") for name in row["names"])
 
 
-def _artifact_label(row: Mapping[str, Any]) -> str:
-    """Return an artifact as one line: its title, its names, the beginning of its digest, and when it came."""
+def _artifact_words(row: Mapping[str, Any], language: str) -> list[str]:
+    """Return what an artifact is known by: its title, names and licence, the beginning of its digest, when it came."""
     short = row["digest"].removeprefix("sha256:")[:12]
-    title = [printable(row["title"])[:TITLE]] if row.get("title") else []
-    return " · ".join([*title, *row["names"], short, row["created"][:16].replace("T", " ")])
+    title = [row["title"]] if row.get("title") else []
+    licence = [row["licence"].say(language)] if row.get("licence") else []
+    return [*title, *row["names"], *licence, short, row["created"][:16].replace("T", " ")]
 
 
 def _makers(kinds: Sequence[str]) -> tuple[str, ...]:

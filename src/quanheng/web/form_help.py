@@ -168,6 +168,10 @@ HELPS: Mapping[str, Pair] = {
         "命中其中词语的文档会列出供复核；不选则不查找。",
     ),
     "corpus.build.ngram_model": _only_if("perplexity", "困惑度"),
+    "corpus.build.taken_down": (
+        "What was taken down from them is left out here too. Choose the corpus that the takedown made.",
+        "从这些语料下架的文档，这次也不采用。请选下架后生成的那一份。",
+    ),
     "corpus.build.recipe": (
         "The steps of cleaning. To see beforehand what they do, open a source and choose “Try a recipe”.",
         "清洗的各个步骤。想先看效果，请打开来源，在“试清洗”中试用。",
@@ -218,8 +222,8 @@ HELPS: Mapping[str, Pair] = {
     ),
     "corpus.takedown.source": ("All documents of these sources.", "这些来源的全部文档。"),
     "corpus.takedown.url": (
-        "An address that ends in * means all that begin so.",
-        "以 * 结尾表示所有以此开头的网址。",
+        "An address that ends in * means all that begin so. Of a document without an address, the name of its file.",
+        "以 * 结尾表示所有以此开头的网址；没有网址的文档填文件名。",
     ),
     "lexicon.register.replaces": (
         "The two versions can then be compared on its page.",

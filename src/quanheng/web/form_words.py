@@ -99,6 +99,7 @@ FIELDS: Mapping[str, Pair] = {
     "classifier": ("classifier", "分类模型"),
     "contact": ("contact", "联系方式"),
     "corpus.analyze.attempt": ("condition to try", "试算的条件"),
+    "corpus.build.taken_down": ("corpora with a takedown to keep to", "需继续排除其下架文档的语料"),
     "corpus.build.samples": ("kept for people of each reason", "每种原因保留的样例篇数"),
     "corpus.build.tokenizer": ("tokenizer that counts", "用于计词元的分词器"),
     "corpus.diff.first": ("one corpus", "一份语料"),
@@ -110,7 +111,7 @@ FIELDS: Mapping[str, Pair] = {
     "corpus.takedown.digest": ("documents, by the digest of their text", "文档（按正文摘要）"),
     "corpus.takedown.document": ("documents, by their id", "文档（按编号）"),
     "corpus.takedown.source": ("whole sources", "整个来源"),
-    "corpus.takedown.url": ("documents, by web address", "文档（按网址）"),
+    "corpus.takedown.url": ("documents, by address or file name", "文档（按网址或文件名）"),
     "end": ("token that ends a document", "文档结束词元"),
     "format": ("format", "格式"),
     "match": ("documents, by a text that stands in them", "文档（按其中出现的文字）"),
@@ -294,5 +295,5 @@ def rest_of_help(verb: str) -> Text:
 
 
 def _parts(text: str) -> tuple[str, str]:
-    found = _END.split(text, maxsplit=1)
+    found = _END.split(text.replace("`", ""), maxsplit=1)
     return found[0].strip(), found[1].strip(" ）)") if len(found) == 2 else ""

@@ -15,6 +15,7 @@ from quanheng.core.labels import DATA_FIELDS, LABELS
 from quanheng.core.preview import printable
 from quanheng.kinds.code_words import code_word
 from quanheng.kinds.field_words import FIELD_WORDS, VALUE_WORDS, VALUED
+from quanheng.kinds.kind_words import said_zh
 from quanheng.web.form_words import CHOICES, label_of
 from quanheng.web.templatetags.quanheng import short
 
@@ -72,6 +73,8 @@ class Reader:
         if DIGEST.fullmatch(text):
             mark = format_html('<span class="hash" title="{}">{}</span>', text, short(text))
             return format_html('<a href="{}">{}</a>', self.links[text], mark) if text in self.links else mark
+        if self.language == "zh":
+            text = said_zh(text)
         shown = printable(text[:CHARACTERS]) + ("…" if len(text) > CHARACTERS else "")
         return format_html('<span class="long">{}</span>' if "\n" in shown else "{}", shown)
 

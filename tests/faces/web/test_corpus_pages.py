@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -185,7 +186,10 @@ def test_two_corpora_side_by_side(demo: Any) -> None:
     tree = page(browser(demo), at(demo, "corpus:demo", "?tab=compare"))
     assert other in [option.attributes["value"] for option in tree.find("option")] and not tree.find(class_="pair")
     here, there = config(demo, "corpus:demo"), config(demo, "corpus:other")
-    for language, words in (("zh", ("仅本语料有", "仅另一份有")), ("en", ("Only in this corpus", "Only in the other"))):
+    for language, words in (
+        ("zh", ("仅见于本语料", "仅见于对比语料")),
+        ("en", ("Only in this corpus", "Only in the other corpus")),
+    ):
         tree = page(browser(demo, language), at(demo, "corpus:demo", f"?tab=compare&other={other}"))
         assert all(word in said(tree) for word in words)
         totals = [said(td) for td in tree.find("tr")[1].find("td")]
@@ -314,6 +318,43 @@ def test_the_card_in_both_languages(demo: Any) -> None:
         with demo.load("corpus:demo").open_layer(f"card.{language}.md") as stream:
             text = stream.read().decode()
         assert tree.find("pre", class_="text")[0].text == text and text.startswith(title)
+
+
+def test_the_address_stands_beside_each_document_as_text(demo: Any, tmp_path: Any) -> None:
+    """Of what was kept, dropped and masked; an address that would do something is a text like any other."""
+    lines = ["院子里的桃树今年开花了，电话 13800138000，大家都说好看。"] * 2
+    rows = [{"text": line, "url": f"https://example.org/{n}?{HOSTILE}"} for n, line in enumerate(lines)]
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows) + "\n", "utf-8")
+    demo.source.register(path=str(tmp_path / "a.jsonl"), title="有网址", as_name="linked")
+    demo.corpus.build(sources=["source:linked"], as_name="linked")
+    client = browser(demo)
+    for query, wanted in (
+        ("?tab=samples", {0, 1}),
+        ("?tab=samples&document=0", {0}),
+        ("?tab=duplicates", {0, 1}),
+        ("?tab=personal", {0}),
+    ):
+        tree = page(client, at(demo, "corpus:linked", query))
+        assert {span.text for span in tree.find("span", class_="url")} == {rows[n]["url"] for n in wanted}, query
+
+
+BLOCKS = ("p", "li", "h1", "h2", "dd", "td", "th", "span", "summary", "pre")
+
+
+def test_of_one_document_nothing_is_plural(demo: Any, tmp_path: Any) -> None:
+    """On every tab of a source and a corpus of one document, the card among them."""
+    (tmp_path / "one.txt").write_text("院子里的桃树今年开花了，电话 13800138000，大家都说好看。\n", "utf-8")
+    demo.source.register(path=str(tmp_path / "one.txt"), title="一句话", document="line", as_name="single")
+    demo.corpus.build(sources=["source:single"], as_name="single")
+    client, wrong = browser(demo, "en"), set()
+    for kind in ("source", "corpus"):
+        tabs = page(client, at(demo, f"{kind}:single")).find("nav", class_="tabs")[0].find("a")
+        assert len(tabs) > 5
+        for tab in tabs:
+            for part in page(client, tab.attributes["href"]).walk():
+                if part.tag in BLOCKS and "where" not in part.classes:  # a line of labels and numbers
+                    wrong |= set(re.findall(r"(?<![\d,.–/] )(?<![\d,.–/])\b1 [a-z]+s\b", said(part)))
+    assert not wrong
 
 
 def test_samples_and_their_commitments(demo: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from html import unescape
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from evidence import register
+from quanheng.errors import QuanhengError
 
 ENGLISH = {"HTTP_ACCEPT_LANGUAGE": "en"}
 HOSTILE = '<script>alert(1)</script>{{7777*7777}}"><img src=x onerror=alert(2)>'
@@ -71,6 +73,37 @@ def test_without_an_assessment_it_says_where_the_project_stands(client: Any, wor
     assert "尚未评估" in page and "用 1 个来源构建训练数据" in page and "/p/main/do/corpus/build?sources=" in page
     href = re.search(r'href="(/p/main/do/corpus/build\?[^"]+)"', page)
     assert href and " checked" in client.get(href[1]).content.decode()  # the form is filled
+
+
+FAILED = "作业失败：查看原因"
+
+
+def failed_step(client: Any) -> str:
+    """Return what the home says of failed jobs, "" for nothing."""
+    found = re.search(rf"最近 24 小时有 (\d+) 个{FAILED}", text(client.get("/p/main/")))
+    return found[1] if found else ""
+
+
+def test_a_failed_job_is_told_until_it_is_dealt_with(client: Any, workspace: Any, tmp_path: Path) -> None:
+    """A mistake in the input was told to whoever made it; a service that was away waits for somebody to try again."""
+    from quanheng.core.models import Job
+
+    path = tmp_path / "letters.txt"
+    path.write_text("", "utf-8")
+    with pytest.raises(QuanhengError) as caught:
+        workspace.source.register(path=str(path), title="来信", document="line")
+    row = Job.objects.filter(state="failed").get()
+    assert type(caught.value).__name__ == json.loads(row.error)["class"] in ("Invalid", "NotFound")
+    assert failed_step(client) == ""
+    away = {**json.loads(row.error), "class": "Unavailable", "code": "endpoint_down"}
+    Job.objects.filter(id=row.id).update(error=json.dumps(away))
+    assert failed_step(client) == "1" and "A job failed in the last 24" in text(client.get("/p/main/", **ENGLISH))
+    path.write_text(LINES, "utf-8")
+    workspace.source.register(path=str(path), title="别的来信", document="line")
+    assert failed_step(client) == "1"  # another input
+    workspace.source.register(path=str(path), title="来信", document="line")
+    assert failed_step(client) == ""
+    assert "失败" in text(client.get("/p/main/jobs?state=failed"))  # it is in the list for good
 
 
 def test_a_withdrawn_assessment_is_no_answer(client: Any, workspace: Any, assessed: str) -> None:

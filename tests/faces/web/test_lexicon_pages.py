@@ -126,7 +126,7 @@ def test_terms_by_state_and_filter(library: Any, client: Any) -> None:
         found = rows(page(client, at(library, query="?tab=terms&" + query)))
         assert len(found) == 1 and term in found[0], query
     first = rows(tree)[0]
-    assert "2025-01-01 –" in first and "已过期" in first and "责任人： 反诈组" in first and "1 / 2" in first
+    assert "自 2025-01-01" in first and "已过期" in first and "责任人： 反诈组" in first and "1 / 2" in first
     assert "→ 仅计数" in first
     combined = rows(tree)[2]
     assert "代考" in combined and "商品价格" in combined and "长期" in combined
@@ -165,7 +165,7 @@ def test_a_text_is_tried_on_the_page(library: Any, client: Any) -> None:
 def test_evidence_says_what_became_and_why(library: Any, client: Any) -> None:
     tree = page(client, at(library, query="?tab=admission"))
     [row] = rows(tree)
-    assert "刷单返利" in row and "仅复核 → 仅计数" in row and "没有组合词可以限定" in row and "被公安机关查处" in row
+    assert "刷单返利" in row and "列入复核 → 仅计数" in row and "没有组合词可以限定" in row and "被公安机关查处" in row
     every = rows(page(client, at(library, query="?tab=admission&which=")))
     assert len(every) == 4 and "仅计数，不设限值" in every[3] and "尚未证实" in every[1] and "尚未证实" not in every[3]
     untested = page(client, at(library, "lexicon:old", "?tab=admission"))
@@ -177,7 +177,7 @@ def test_versions_and_uses(library: Any, client: Any) -> None:
     old = library.artifact.find(artifact="lexicon:old")["digest"]
     tree = page(client, at(library, query=f"?tab=versions&other={old}&change=changed"))
     assert any("权重：10 → 40" in row for row in rows(tree)) and any(
-        "方式：仅复核 → 仅计数" in row for row in rows(tree)
+        "方式：列入复核 → 仅计数" in row for row in rows(tree)
     )
     added = rows(page(client, at(library, query=f"?tab=versions&other={old}&change=added")))
     assert any("<b>咨询</b>" in row for row in added)

@@ -65,6 +65,8 @@ def test_a_clear_licence(demo: Any, tmp_path: Any) -> None:
     )
     assert "2026-01-02" in said(tree) and "人工录入" in said(tree) and "licence/found" in said(tree)
     assert "未查到" in said(page(browser(demo), at(demo, "source:one")))
+    [files, _] = page(browser(demo, "en"), at(demo, "source:clear")).find("div", class_="counts")[0].find("span")
+    assert said(files) == "file"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_conditions_are_counted_on_the_sample(demo: Any) -> None:
     left, taken = tried.find("section")
     assert all(int(said(item.find("b")[0])) <= 30 for item in left.find("article"))
     assert all(int(said(item.find("b")[0])) > 30 for item in taken.find("article")) and taken.find("article")
-    [drawn] = [f for f in tree.find("figure") if said(f.find("figcaption")[0]) == "characters"]
+    [drawn] = [f for f in tree.find("figure") if said(f.find("figcaption")[0]) == "字数 characters"]
     assert "30" in [said(text) for text in drawn.find("text", class_="limit")]
     table = drawn.find("table")[0]
     assert sum(int(said(td)) for td in table.find("td")) == len(LINES)
@@ -206,3 +208,57 @@ def test_only_what_is_too_long_for_an_address_is_sent(demo: Any) -> None:
 def test_the_cost_is_estimated_when_asked_for(demo: Any) -> None:
     tree = page(browser(demo), at(demo, "source:extra", "?tab=try&plan=1"))
     assert "处理器时间" in said(tree) and "构建成本预估" in said(tree)
+
+
+ASKING = """name = "x"
+title = { en = "x", zh = "x" }
+[[steps]]
+use = "length"
+[[steps]]
+drop = "characters < 4"
+reason = "too_short"
+[[steps]]
+use = "guard"
+"""
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_questions_of_a_build_are_foretold(demo: Any, language: str) -> None:
+    """Beside the cost stands how often an endpoint will be asked; the endpoint is chosen where a step asks one."""
+    client, address = browser(demo, language), at(demo, "source:extra", "?tab=try")
+    sent = {"tab": "try", "_text.file": ASKING, "plan": "1"}
+    tree = parse(client.post(address, sent).content.decode())
+    assert tree.find(class_="problem")  # it is not given
+    assert not tree.find("select", id="scorer") and not tree.find("select", id="lexicon")
+    endpoint = demo.artifact.list(kind="endpoint")["rows"][0]["digest"]
+    [select] = tree.find("select", id="guard")
+    assert [o for o in select.find("option") if o.attributes["value"] == endpoint and "m · " in said(o)]
+    tree = parse(client.post(address, {**sent, "guard": endpoint}).content.decode())
+    long = sum(len(line) >= 4 for line in LINES)
+    [table] = [table for table in tree.find("table") if "3 " in said(table) and table.find("th", scope="row")]
+    words = {"zh": ("风险判定", "护栏"), "en": ("Risks", "guard model")}[language]
+    documents, at_most = (int(said(td)) for td in table.find("td"))
+    assert all(word in said(table) for word in words) and documents == long and at_most == 4 * long
+    assert not problems_of_markup(tree)
+    [chosen] = [o for o in tree.find("select", id="guard")[0].find("option") if "selected" in o.attributes]
+    assert chosen.attributes["value"] == endpoint
+    assert not page(client, address + "&plan=1").find("table", class_="narrow")  # nothing is asked by web-zh
+
+
+def test_sources_are_chosen_by_title_and_licence(demo: Any, tmp_path: Any) -> None:
+    """Two sources of one title are told apart, hostile titles are words, and many can be narrowed down."""
+    form = "/p/main/do/corpus/build"
+    assert not page(browser(demo), form).find("input", type="search")
+    for number in range(12):
+        (tmp_path / "a.txt").write_text(f"第{number}句话。\n", "utf-8")
+        demo.source.register(path=str(tmp_path / "a.txt"), title="同名的来源", licence="CC-BY-4.0" if number else "")
+    for language, unclear in (("zh", "许可不明"), ("en", "licence unclear")):
+        tree = page(browser(demo, language), form)
+        boxes = [label for label in tree.find("div", class_="boxes")[0].find("label")]
+        told = [said(label) for label in boxes]
+        assert len(set(told)) == len(told) >= 15 and sum("CC-BY-4.0" in text for text in told) == 11
+        assert any(HOSTILE_TITLE in text and "extra" in text and unclear in text for text in told)
+        [narrow] = tree.find("input", type="search")
+        assert narrow.attributes["data-narrow"] == tree.find("div", class_="boxes")[0].attributes["id"]
+        assert [label for label in tree.find("label") if label.attributes.get("for") == narrow.attributes["id"]]
+        assert "name" not in narrow.attributes  # it is no part of what is sent

@@ -13,7 +13,7 @@ from quanheng.cli.commands import Branch, Leaf
 from quanheng.cli.help import GLOBAL, UNIVERSAL
 from quanheng.cli.language import WORDS
 from quanheng.cli.tree import build as build_tree
-from quanheng.core.describe import option_of
+from quanheng.core.describe import option_of, options_of
 from quanheng.core.inputs import Input, Local, Secret, Takes, param
 from quanheng.core.labels import LABELS, STATES
 
@@ -115,3 +115,20 @@ def test_every_verb_and_query_is_a_command() -> None:
     words = {words for words, _ in leaves(build_tree("en"))}
     assert {name.replace(".", " ") for name in (*verb.VERBS, *verb.QUERIES)} <= words
     assert {"show", "verify", "fsck", "backup", "restore", "migrate", "demo", "job work", "log checkpoint"} <= words
+
+
+def test_an_optional_file_that_an_input_begins_with_is_given_by_place() -> None:
+    class First(Input):
+        """Begins with a file."""
+
+        file: Annotated[str | None, Local()] = param(None, "a file", "文件")
+        other: Annotated[str | None, Local()] = param(None, "a file", "文件")
+
+    class Second(Input):
+        """Begins with something else."""
+
+        text: str = param("a", "a text", "文本")
+        file: Annotated[str | None, Local()] = param(None, "a file", "文件")
+
+    assert [option.positional for option in options_of("a.b", First)] == [True, False]
+    assert [option.positional for option in options_of("a.b", Second)] == [False, False]

@@ -64,12 +64,15 @@ def test_an_analysis_is_one_line_a_column_and_one_a_condition(language: str, wor
     lines = _lines("corpus.analyze", ANSWER, language)
     text = "\n".join(lines)
     assert all(word in text for word in words) and len(lines) < 40
+    said = {"zh": "字数", "en": "characters"}[language]
     assert [line.split() for line in lines if line.startswith("  characters ")] == [
-        ["characters", "0", "2.5", "25", "47.5", "50"]
+        ["characters", "0", "2.5", "25", "47.5", "50", said]
     ]
     condition = next(line for line in lines if "characters < 4" in line)
     assert condition.split()[0] == "3" and "2.50 % (1/40)" in condition
-    assert next(line for line in lines if line.startswith("  script")).count(",") == 6
+    values = next(line for line in lines if line.startswith("  script"))
+    assert values.count("、" if language == "zh" else ",") == 6
+    assert {"zh": "文字  简体（zh-Hans） 30", "en": "script        simplified (zh-Hans) 30"}[language] in values
     assert "987" not in text  # the bins
 
 
@@ -113,3 +116,22 @@ def test_a_plan_has_sizes_and_times_in_units_that_people_read(seconds: float, zh
     assert said["来源大小"] == "164.0 MiB" and said["预计保留（条）"] == "12,345" and said["语料大小"] == "33.0 KiB"
     assert said["处理器时间合计"] == zh
     assert any(line.startswith("processor time") and line.endswith(en) for line in _lines("corpus.plan", answer, "en"))
+
+
+def test_lengths_are_told_from_the_shortest() -> None:
+    bins = [
+        {"low": 100, "high": 199, "documents": 1, "characters": 150},
+        {"low": 0, "high": 9, "documents": 3, "characters": 9},
+    ]
+    quantiles = [
+        {"k": k, "n": n, "characters": c} for k, n, c in ((1, 1, 150), (50, 100, 3), (0, 1, 2), (95, 100, 140))
+    ]
+    answer = {"documents": 4, "characters": 159, "bins": bins, "quantiles": quantiles}
+    lines = [line.split() for line in _lines("corpus.histogram", answer, "zh")]
+    assert ["0–9", "3", "75.00", "%", "9", "█" * 24] in lines and lines.index(
+        ["0–9", "3", "75.00", "%", "9", "█" * 24]
+    ) < (lines.index(["100–199", "1", "25.00", "%", "150", "█" * 8]))
+    assert [line[:1] for line in lines[-4:]] == [["最短"], ["中位数"], ["95"], ["最长"]]
+    assert _lines("corpus.histogram", {"documents": 0, "characters": 0, "bins": [], "quantiles": []}, "en") == [
+        "0 documents, 0 characters"
+    ]

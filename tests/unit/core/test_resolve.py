@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from quanheng.core.inputs import Input, Local, Takes, Url, as_list, help_of, marked, marker, param
-from quanheng.core.resolve import check_address, content_digest, local_path, validate
+from quanheng.core.resolve import check_address, content_digest, local_path, resolve, validate
 from quanheng.core.verb import QUERIES, VERBS, load
 from quanheng.errors import Forbidden, Invalid, NotFound
 
@@ -137,6 +137,27 @@ def test_paths_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="the package no-such-package-here is not installed") as caught:
         local_path("package:no-such-package-here/file.txt")
     assert caught.value.code == "missing_extra"
+
+
+class Paths(Input):
+    """A file to read, something that may be a folder, and a file to write."""
+
+    file: Annotated[str | None, Local()] = param(None, "a file", "文件")
+    place: Annotated[str | None, Local(folders=True)] = param(None, "a place", "位置")
+    to: Annotated[str | None, Local(reads=False)] = param(None, "a file to write", "要写入的文件")
+
+
+def test_a_folder_is_no_file_and_an_empty_path_is_no_path(tmp_path: Path) -> None:
+    """An empty path would mean the folder that one stands in."""
+    session: Any = None  # asked for artifacts and hosts only
+    with pytest.raises(Invalid) as caught:
+        resolve(session, Paths(file=str(tmp_path)))
+    assert caught.value.code == "a_folder" and f"{tmp_path} 是文件夹" in caught.value.text.zh
+    assert resolve(session, Paths(place=str(tmp_path), to=str(tmp_path))).params["place"]
+    for field in ("file", "place", "to"):
+        with pytest.raises(Invalid, match=f"{field}: it should not be blank"):
+            validate("a.b", Paths, {field: ""})
+    assert validate("a.b", Paths, {}) == Paths()
 
 
 def test_what_a_path_may_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from tests.unit.data.dedup_units import Corpus, UnitSketch, han, replaced, step
 
+from quanheng.data.corpus.dedup.bands import sharing
+from quanheng.data.corpus.dedup.order import Order
 from quanheng.data.corpus.operator import Known, Verdict
 
 Units = list[tuple[int, list[str]]]
@@ -113,3 +115,40 @@ def test_a_bucket_begins_with_the_document_that_it_began_with(tmp_path: Path) ->
     whole = corpus.resolve(near, tmp_path / "whole")
     assert [len(some) for some in whole] == [1, 0]
     assert corpus.resume(near, known_of(corpus.units[:1], [0, 1], whole[:1]), tmp_path / "continued") == whole
+
+
+def test_of_many_old_documents_few_are_looked_at_and_the_verdicts_are_the_same(tmp_path: Path) -> None:
+    rng = random.Random(8)
+    old = [han(rng, 90) for _ in range(900)]
+    boilerplate = [han(rng, 85) for _ in range(40)]
+    # Copies and near-copies within the old ones, of which some are met again, and buckets of more than 32.
+    old += [*rng.sample(old, 60), *(replaced(text, 1, rng) for text in rng.sample(old, 60))]
+    old += [boilerplate[0] + han(rng, 3) for _ in range(50)]
+    new = [replaced(rng.choice(old), rng.randrange(3), rng) for _ in range(40)]
+    new += [*(han(rng, 90) for _ in range(40)), *(boilerplate[0] + han(rng, 2) for _ in range(5))]
+    rng.shuffle(old)
+    units = [(0, old[:400]), (1, old[400:]), (2, new[:50]), (3, new[50:])]
+    made = step("deduplicate_near")
+    before = Corpus(units[:2]).resolve(made, tmp_path / "before")
+    now, afresh = Corpus(units), Corpus(units)
+    whole = afresh.resolve(made, tmp_path / "whole")
+    assert now.resume(made, known_of(units[:2], [0, 1], before), tmp_path / "continued") == whole
+    assert 20 < sum(map(len, whole[2:])) < 60
+    assert sum(len(rows) for _, rows in now.asked) < sum(len(rows) for _, rows in afresh.asked) - 60
+
+
+def test_documents_that_share_a_band_are_found_and_few_others(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    ranks, rows = [1, 0, 2], [3000, 2000, 150]  # the second unit comes first in the order of preference
+    bands = [rng.integers(0, 2**64, (count, 16), np.uint64) for count in rows]
+    shared = [
+        (unit, int(row), int(new)) for unit in (0, 1) for row, new in zip(range(0, 1000, 20), range(50), strict=True)
+    ]
+    for unit, row, new in shared:
+        bands[unit][row, new % 16] = bands[2][new, (new + unit) % 16]
+    sketches = [UnitSketch(rank, len(some), {"bands": some}) for rank, some in zip(ranks, bands, strict=True)]
+    order = Order.of(sketches)
+    found = sharing(sketches, "bands", 16, order, 5000)
+    assert found[5000:].all()
+    assert all(found[order.starts[unit] + row] for unit, row, _ in shared)
+    assert found[:5000].sum() < 100 + 0.1 * 5000

@@ -220,7 +220,7 @@ def test_the_folder_is_a_hub_folder_with_both_cards(made: Made, tmp_path: Path) 
         for block in re.findall(r"(?:^\|.*\n)+", card, re.MULTILINE):
             assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
     assert "可选步骤缺少所需的词表或模型，没有执行：lexicon" in zh and "4 篇待人工复核（命中风险词）" in zh
-    assert "wait for review (risk terms found)" in en and "Sources without a clear licence" not in en
+    assert "to be reviewed (risk terms found)" in en and "Sources without a clear licence" not in en
 
 
 def test_the_licence_table_adds_up(made: Made, tmp_path: Path) -> None:

@@ -289,7 +289,7 @@ def test_only_of_object_storage_is_it_certain_that_it_is_stored_so(layer, server
     [url] = layer("noted").urls
     with pytest.raises(Unavailable) as caught:
         head_external(url, HOSTS)
-    assert "compressed" in caught.value.text.en
+    assert "compressed" in caught.value.text.en and "返回了压缩内容" in caught.value.text.zh
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_address[1]}")
     assert head_external(url, HOSTS) == (len(DATA), TAG)
     found = digest_external(url, len(DATA), TAG, HOSTS, title="t", seen=lambda size: None)

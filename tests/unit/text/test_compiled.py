@@ -26,6 +26,7 @@ def total(values, n):
         found += half(values[at])
     return found
 """
+TYPES = {"total": "u4* i8 -> i8"}
 COMMON = (
     "import sys, numpy as np\n"
     "from quanheng.text.shingles import common\n"
@@ -107,7 +108,9 @@ def test_a_user_without_a_home_and_a_processor_without_features_have_kernels(
     path.write_text(SUM, "utf-8")
     with_features = compiled._key(path)
     monkeypatch.setattr(compiled._llvm(), "get_host_cpu_features", fails)
+    compiled._machine.cache_clear()
     assert compiled._key(path) not in ("", with_features)
+    compiled._machine.cache_clear()
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,8 +148,7 @@ def _module(folder: Path, source: str) -> Path:
 
 def test_a_kernel_calls_helpers_of_its_module_and_takes_only_arrays_of_its_types(tmp_path: Path) -> None:
     path = _module(tmp_path, SUM)
-    types = {"total": "u4* i8 -> i8"}
-    kernels = compiled.Kernels(types, compiled._compiled(path, types))
+    kernels = compiled.Kernels(TYPES, compiled._compiled(path, TYPES))
     values = np.array([5, 7, 1], np.uint32)
     assert kernels.total(values, 3) == 5
     for wrong in (values.astype(np.int64), values[::2]):
@@ -156,16 +158,37 @@ def test_a_kernel_calls_helpers_of_its_module_and_takes_only_arrays_of_its_types
         _ = kernels.other
 
 
+TAKEN = SUM.replace(
+    "def half(value):\n    return value // 2\n", "from quanheng.text.utf8_kernels import width_of as half"
+)
+
+
+def test_a_kernel_calls_functions_of_another_module_and_is_made_anew_when_those_change(tmp_path: Path) -> None:
+    path = _module(tmp_path, TAKEN)
+    kernels = compiled.Kernels(TYPES, compiled._compiled(path, TYPES))
+    assert kernels.total(np.array([0x41, 0xC3, 0xE4, 0xE5, 0xF0], np.uint32), 5) == 1 + 2 + 3 + 3 + 4
+    other = tmp_path / "utf8_kernels.py"
+    other.write_text("def width_of(first):\n    return 1\n", "utf-8")
+    first = compiled._key(path)
+    other.write_text("def width_of(first):\n    return 2\n", "utf-8")
+    second = compiled._key(path)
+    assert first != second
+    other.write_text("from quanheng.text.more import two\n", "utf-8")
+    for number in "34":  # and so when those change that these take
+        (tmp_path / "more.py").write_text(f"def two():\n    return {number}\n", "utf-8")
+        first, second = second, compiled._key(path)
+        assert first != second
+
+
 def test_a_kernel_that_needs_memory_is_refused(tmp_path: Path) -> None:
     path = _module(tmp_path, "import numpy as np\n\n\ndef total(values, n):\n    return len(np.zeros(n))\n")
     with pytest.raises(ValueError, match="the kernel total of sums calls"):
-        compiled._compiled(path, {"total": "u4* i8 -> i8"})
+        compiled._compiled(path, TYPES)
 
 
 def test_a_kernel_that_raises_is_told(tmp_path: Path) -> None:
     path = _module(tmp_path, "def total(values, n):\n    if n > 3:\n        raise ValueError\n    return n\n")
-    types = {"total": "u4* i8 -> i8"}
-    kernels = compiled.Kernels(types, compiled._compiled(path, types))
+    kernels = compiled.Kernels(TYPES, compiled._compiled(path, TYPES))
     values = np.zeros(4, np.uint32)
     assert kernels.total(values, 3) == 3
     with pytest.raises(AssertionError, match="a kernel raised"):

@@ -75,6 +75,29 @@ def test_detection_looks_beyond_the_first_chunk() -> None:
     assert detect(io.BytesIO(data)).encoding == "gb18030"
 
 
+@pytest.mark.parametrize("cut", range(5))
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(b"", "a¢€😀".encode(), b"\xe4\xbd", b"\xff", b"\xc1\xbf", b"\xc2a", b"\xe0\x9f\xbf", b"\xe0\xa0\xbf"),
+        *(b"\xed\xa0\x80", b"\xed\x9f\xbf", b"\xf0\x8f\xbf\xbf", b"\xf0\x90\x80\x80", b"\xf4\x90\x80\x80"),
+        *(b"\xf4\x8f\xbf\xbf", b"\xf5\x80\x80\x80", b"\xf0\x9f\x98", b"\xf0\x9fa\x80", b"\x80", b"\xe4\xbda"),
+    ],
+)
+def test_a_large_file_is_utf8_where_its_bytes_decode(odd: bytes, cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK_BYTES", 64)
+    data = b"a" * (64 - cut) + odd + "中".encode() * 40
+    found = module._utf8_failure(io.BytesIO(data[64:]), data[:64])
+    monkeypatch.setattr(module, "_passed_over", lambda decoder, chunk: False)
+    assert found == module._utf8_failure(io.BytesIO(data[64:]), data[:64])
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        assert found is not None
+    else:
+        assert found is None
+
+
 def test_a_character_across_two_chunks_is_whole() -> None:
     data = b"a" * (CHUNK_BYTES - 1) + HANS.encode("utf-8")
     assert detect(io.BytesIO(data)).encoding == "utf-8"

@@ -20,7 +20,7 @@ from quanheng.text.evasion import (
     simplified,
     split_forms,
 )
-from quanheng.text.evasion_tables import LOOK_ALIKES, SPLITS
+from quanheng.text.evasion_tables import LOOK_ALIKES, splits
 from quanheng.text.normalise import shadow
 from quanheng.text.pinyin import readings, sign, sounds, spellings
 from quanheng.text.pinyin_table import FIRST, SECOND
@@ -108,8 +108,8 @@ def test_level_one_of_gb_2312_is_sorted_by_the_readings() -> None:
 
 
 def test_splits_are_of_simplified_characters() -> None:
-    assert len(SPLITS) > 300
-    for character, ways in SPLITS.items():
+    assert len(splits()) > 300
+    for character, ways in splits().items():
         assert len(character) == 1 and simplified(character) == character
         assert all(len(way) > 1 and character not in way and all(map(is_letter, way)) for way in ways), character
 

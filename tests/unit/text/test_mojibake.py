@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quanheng.errors import Invalid
@@ -153,6 +153,13 @@ _MIXED = st.lists(
     max_size=12,
 ).map("".join)
 
+_WRECKED = st.tuples(
+    st.sampled_from(GOOD),
+    st.sampled_from([("utf-8", "latin-1"), ("utf-8", "gb18030"), ("gb18030", "latin-1"), ("gb18030", "utf-8")]),
+    st.integers(2, 30),
+    st.sampled_from(["", "锟斤拷", "拷", "\ufffd", "\n", "é", "——“”", "錄閱纾"]),
+).map(lambda given: given[0][: given[2]].encode(given[1][0], "replace").decode(given[1][1], "replace") + given[3])
+
 
 @given(_MIXED)
 @settings(max_examples=400)
@@ -163,3 +170,16 @@ def test_what_cannot_be_utf8_is_told_early_and_nothing_else(text: str) -> None:
         patched.setattr(module, "_stretches", lambda: every)
         patched.setattr(module, "_HEAD", len(text))
         assert repair(text) == found
+
+
+@given(st.lists(_MIXED | _WRECKED, max_size=3).map("".join))
+@example("锟斤拷" * 5)
+@example("北京市人民政府关于加强管理的规定，锟斤拷".encode().decode("gb18030"))
+@example("这是一个很好的网站锟斤拷".encode().decode("latin-1"))
+@example("中文,网站".encode("gb18030").decode("latin-1"))
+@settings(max_examples=200)
+def test_a_text_that_is_passed_over_holds_nothing_to_mend(text: str) -> None:
+    mended, latin = module._without_latin(text)
+    mended, gbk, lost = module._without_gbk(mended)
+    lost += sum(map(len, module._LOST.findall(mended))) if module._ODD.search(mended) else 0
+    assert repair(text) == (mended, latin or gbk or ("lost" if lost else None), lost)

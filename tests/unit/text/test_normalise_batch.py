@@ -16,7 +16,7 @@ from quanheng.text import utf8 as utf8_module
 from quanheng.text import utf8_kernels as kinds
 from quanheng.text.compiled import load
 from quanheng.text.normalise import irregular, normalise
-from quanheng.text.utf8 import decode, utf8
+from quanheng.text.utf8 import decode, lengths, utf8
 
 _ANY = st.text(st.characters(codec=None, exclude_categories=()), max_size=40)
 _NASTY = st.text(
@@ -42,6 +42,7 @@ def test_texts_as_code_points(texts: list[str]) -> None:
         points, offsets = decode(utf8(texts), plain=plain)
         assert points.tolist() == [ord(character) for text in texts for character in text]
         assert np.diff(offsets).tolist() == list(map(len, texts)) and offsets[0] == 0
+        assert lengths(utf8(texts), plain=plain).tolist() == list(map(len, texts))
 
 
 @given(_TEXTS)

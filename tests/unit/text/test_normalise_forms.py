@@ -15,7 +15,7 @@ MARKS = st.text(st.sampled_from("好评,.:;?!()“”a1 \n，。"), max_size=30)
 
 
 def one_by_one(text: str) -> Shadow:
-    folded = [module._fold_character(character) for character in text]
+    folded = [module.fold_character(character) for character in text]
     places = tuple(at for at, one in enumerate(folded) if one is not None)
     return Shadow("".join(one for one in folded if one is not None), None if len(places) == len(text) else places)
 

@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from quanheng.kinds.recipes import PersonalDataType
+from quanheng.text import _accounts
 from quanheng.text.personal_data import LABELS, Type, find, mask
 
 from .numbers import resident_id
@@ -162,3 +163,8 @@ def test_a_table_of_many_rows_takes_no_time_and_every_number() -> None:
     rows = [resident_id(random) for _ in range(3000)]
     text = "姓名,身份证号\n" + "".join(f"王伟,{row}\n" for row in rows)
     assert len(find(text)) == 6000
+
+
+def test_the_title_of_a_column_of_addresses_is_a_word_of_its_own() -> None:
+    found = [match.group() for match in _accounts._IP_TITLE.finditer("vip ip:ipa ips ipv4 vipv4 ip1 主机 机 i p")]
+    assert found == ["ip", "ipv4", "ipv4", "ip", "主机"]

@@ -56,6 +56,12 @@ def test_compiled_and_plain_counts_are_equal(texts: list[str]) -> None:
             np.testing.assert_array_equal(mine, theirs)
 
 
+def test_lines_of_one_length_are_told_apart() -> None:
+    text = "\n\n".join(f"第{n:04d}行甲乙" for n in range(2000))
+    lines = quality.count_lines(*codes([text]))
+    assert (lines.lines[0], lines.repeated_line_characters[0], lines.repeated_paragraph_characters[0]) == (2000, 0, 0)
+
+
 def test_long_texts_have_equal_repetition_too(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     texts = ["".join(map(chr, rng.integers(0x4E00, 0x4E00 + span, 30_000))) for span in (2, 4, 1000)]

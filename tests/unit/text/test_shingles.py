@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import unicodedata
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quanheng.text import shingles
-from quanheng.text.normalise import shadow, to_simplified
+from quanheng.text.normalise import UNFOLDED, USUAL, shadow, to_simplified
 from quanheng.text.shingles import Packed, band_keys, encode, fold, hash_shingles, signatures
 
 MASK = 2**64 - 1
@@ -73,6 +74,23 @@ def test_hashes_are_those_of_the_definition_on_both_paths(texts: list[str], size
     for plain in (False, True):
         hashes = hash_shingles(packed, size, plain=plain)
         assert [hashes.part(i).tolist() for i in range(len(texts))] == expected
+
+
+@pytest.mark.parametrize("length", [511, 512, 513, 515, 516, 517, 1023, 1029, 2600])
+def test_hashes_of_long_texts_are_equal_on_both_paths(length: int) -> None:
+    text = "".join(random.Random(length).choices("甲乙丙丁戊己庚辛壬癸", k=length))
+    for size in (5, 13):
+        packed = fold(encode(["短", text, "", text[::-1]]))
+        assert hash_shingles(packed, size).values.tolist() == hash_shingles(packed, size, plain=True).values.tolist()
+
+
+def test_what_is_entered_beforehand_is_folded_as_every_other_character() -> None:
+    edges = [code for first, last in UNFOLDED for code in (first - 1, first, last, last + 1, (first + last) // 2)]
+    for code in (*USUAL[::5], *edges, *range(0x1F300, 0x1FB00, 3), 0x10FFFF):
+        folded = shadow(chr(code)).text
+        category = unicodedata.category(folded) if folded else "Cc"
+        kept = [] if category[0] in "PZ" or category == "Cc" else [ord(folded)]
+        assert folded_texts([chr(code)]) == [kept or [code | 1 << 31]], hex(code)
 
 
 @settings(max_examples=30)

@@ -16,6 +16,7 @@ from quanheng.core.backup import tables
 from quanheng.core.backup.writing import FORMAT, KEYS, META, OBJECTS, TABLES, damaged
 from quanheng.core.settings import FILE_NAME, Settings
 from quanheng.errors import Conflict, Corrupt, Invalid, QuanhengError
+from quanheng.kinds.counting import counted
 from quanheng.store import CanonicalZip, parse_canonical, read_zip, sha256_digest
 from quanheng.store._disk import disk_errors, fsync_folder
 
@@ -281,7 +282,8 @@ def _check(staging: Path, settings: Settings, meta: _Meta) -> None:
         first = report.problems[0]
         count = len(report.problems)
         raise damaged(
-            f"fsck finds {count} problems, the first: {first.en}", f"检查发现 {count} 处问题，首个为：{first.zh}"
+            f"fsck finds {counted(count, 'problems')}, the first: {first.en}",
+            f"检查发现 {count} 处问题，首个为：{first.zh}",
         )
 
 

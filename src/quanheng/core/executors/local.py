@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from multiprocessing import get_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quanheng.core.executors.functions import call, find_function, unwrap
 from quanheng.errors import Unavailable
 from quanheng.store import JSON
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 
 class LocalExecutor:
@@ -54,12 +54,18 @@ class LocalExecutor:
         """Return the pool that is kept, or one that ends with `stack`."""
         if self._pool is not None:
             return self._pool
+        # Here, since one process alone needs none of it.
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
         workers = self.processes if self._kept else min(self.processes, items)
         pool = (self._kept or stack).enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
         self._pool = pool if self._kept else None
         return pool
 
     def _run(self, pool: ProcessPoolExecutor, function: str, todo: deque[JSON]) -> Iterator[JSON]:
+        from concurrent.futures.process import BrokenProcessPool
+
         running: deque[Future[tuple[bool, Any]]] = deque()
         try:
             while todo or running:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 #: Kinds of numpy arrays that may be put into a column of each kind without loss.
 _TAKES = {"b": "b", "i": "i", "u": "ui", "f": "fi"}
-_MOST_BYTES = 2**31 - 1
+#: Of all values of a column of texts together.
+MOST_BYTES = 2**31 - 1
 
 
 def to_arrow(values: Sequence[Any] | np.ndarray[Any, Any], kind: pa.DataType) -> pa.Array:
@@ -48,7 +49,7 @@ def _strings(values: Any) -> pa.Array | None:
     except TypeError:  # not all of them are texts
         return None
     data = b"".join(parts)
-    if len(data) > _MOST_BYTES:
+    if len(data) > MOST_BYTES:
         return None
     return pa.StringArray.from_buffers(len(parts), pa.py_buffer(_offsets(parts)), pa.py_buffer(data))
 

@@ -6,15 +6,17 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pydantic import Field
 
 from quanheng.data.corpus.operator import Params
-from quanheng.endpoints.chat import Reply
 from quanheng.errors import QuanhengError
 from quanheng.store import JSON, LocalObjects, cache_key, canonical_json, sha256_digest
 from quanheng.store.cache import CacheLike
+
+if TYPE_CHECKING:
+    from quanheng.endpoints.chat import Reply
 
 #: Of the way a question is asked; a change is a new version, and old answers are asked again.
 ASKING_VERSION = 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from quanheng.data.corpus.arrow import to_arrow, to_numpy
+from quanheng.data.corpus.arrow import MOST_BYTES, to_arrow
 from quanheng.text.normalise import Shadow, shadow
 
 if TYPE_CHECKING:
@@ -68,19 +68,19 @@ class Batch:
     def lengths(self) -> NDArray[np.int64]:
         """Return the characters of each text."""
         import numpy as np
-        import pyarrow.compute as pc
+
+        from quanheng.text.utf8 import lengths
 
         if "texts" in self.__dict__:
             return np.fromiter(map(len, self.texts), np.int64, len(self))
-        return to_numpy(pc.utf8_length(self.column("text"))).astype(np.int64)
+        return lengths(self.packed)
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
         """Return the bytes of UTF-8 of each text."""
         import numpy as np
-        import pyarrow.compute as pc
 
-        return to_numpy(pc.binary_length(self.column("text"))).astype(np.int64)
+        return np.diff(self.packed.offsets).astype(np.int64)
 
     @cached_property
     def shadows(self) -> list[Shadow]:
@@ -152,13 +152,22 @@ class Batch:
         """Return the batch with new texts, each in the row that it is named by; the others are copied as they are."""
         import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        mask = np.zeros(len(self), bool)
-        mask[list(new)] = True
-        texts = to_arrow([new[row] for row in sorted(new)], pa.string())
+        data, offsets = self.packed
+        held, sizes, done = data.data, np.diff(offsets).astype(np.int64), 0
+        pieces: list[bytes | memoryview] = []
+        for row in sorted(new):
+            text = new[row].encode()
+            pieces += (held[offsets[done] : offsets[row]], text)
+            sizes[row], done = len(text), row + 1
+        pieces.append(held[offsets[done] : offsets[-1]])
+        ends = np.zeros(len(offsets), np.int64)
+        np.cumsum(sizes, out=ends[1:])
+        if ends[-1] > MOST_BYTES:
+            raise pa.ArrowCapacityError(f"texts of {ends[-1]} bytes in one batch")
+        buffers = pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(b"".join(pieces))
         at = self.table.schema.get_field_index("text")
-        column = pc.replace_with_mask(self.table.column(at), to_arrow(mask, pa.bool_()), texts)
+        column = pa.StringArray.from_buffers(len(self), *buffers)
         batch = Batch(self.table.set_column(at, self.table.schema.field(at), column))
         if "texts" in self.__dict__:
             batch.__dict__["texts"] = [new.get(row, text) for row, text in enumerate(self.texts)]

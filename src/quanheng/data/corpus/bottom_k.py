@@ -30,6 +30,7 @@ class _Held(NamedTuple):
     excerpt: str
     of: str
     measure: str
+    url: str
 
 
 class BottomK:
@@ -50,6 +51,7 @@ class BottomK:
         excerpt: Callable[[], str],
         of: str = "",
         measure: str = "",
+        url: str = "",
     ) -> None:
         """Take a document into account; `excerpt` is asked only of one that is kept for now."""
         if not self.k:
@@ -61,7 +63,7 @@ class BottomK:
         is_wanted_here = len(here) < self._each or key > here[0].key
         if not (is_wanted or is_wanted_here):
             return
-        held = _Held(key, id, source, excerpt(), of, measure)
+        held = _Held(key, id, source, excerpt(), of, measure, url)
         if is_wanted:
             _keep(all_, held, self.k)
         if is_wanted_here:
@@ -69,7 +71,7 @@ class BottomK:
 
     def take_again(self, row: CorpusSample) -> None:
         """Hold a document that `rows` of an earlier sample gave; all of them make up that sample, if `k` is its."""
-        held = _Held(_key(row.id), row.id, row.source, row.excerpt, row.of, row.measure)
+        held = _Held(_key(row.id), row.id, row.source, row.excerpt, row.of, row.measure, row.url)
         if row.rank is not None:
             _keep(self._all.setdefault((row.decision, row.reason), []), held, self.k)
         if row.rank_in_source is not None:
@@ -95,6 +97,7 @@ class BottomK:
                     excerpt=held.excerpt,
                     of=held.of,
                     measure=held.measure,
+                    url=held.url,
                     rank=ranks.get(held.id),
                     rank_in_source=here.get(held.id),
                 )

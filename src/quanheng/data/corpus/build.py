@@ -19,10 +19,10 @@ from quanheng.data.corpus.continued import Known, Merges, NotTakenUp, take_up
 from quanheng.data.corpus.keep import Keep, Ledger, Release, full
 from quanheng.data.corpus.merge import Merge
 from quanheng.data.corpus.recipe import plan
-from quanheng.data.corpus.segments import Progress, Run
+from quanheng.data.corpus.segments import Run
 from quanheng.data.corpus.tally import Tally
 from quanheng.data.corpus.token_counts import TOKENIZER
-from quanheng.data.corpus.units import SourceInput
+from quanheng.data.corpus.units import Given, Progress, SourceInput
 from quanheng.data.corpus.work import Map, open_assets, read_terms
 from quanheng.errors import Invalid, QuanhengError
 from quanheng.kinds.corpora import CorpusV3, Shard
@@ -95,11 +95,11 @@ def build(
     layers = {role: asset.layer for role, asset in given.items()}
     made = plan(recipe, open_assets(objects, layers))
     ledger = Ledger(objects, keep, release)
-    run = Run(sources, made, layers, objects, cache, progress, map, ledger, again)
+    run = Run(Given(sources, made, layers, objects, cache, progress, map, ledger, again))
     try:
         results = run.all_segments()
-        merges = Merges(objects, cache, sources, made, layers, samples, run.placed, results)
-        merge = _merged(run, sources, merges, layers, samples)
+        merges = Merges(run.given, samples, run.placed, results)
+        merge = _merged(run, merges, samples)
         if merge.tally.kept == 0:
             _nothing_kept(merge.tally)
         kept = _store_samples(merge)
@@ -114,8 +114,9 @@ def build(
     return CorpusResult(model, left, ledger.peaks, ledger.now)
 
 
-def _merged(run: Run, sources: Sequence[SourceInput], merges: Merges, layers: Mapping[str, str], samples: int) -> Merge:
+def _merged(run: Run, merges: Merges, samples: int) -> Merge:
     """Return the merge of all units when it has ended: begun where that of an earlier corpus did, if there is one."""
+    sources, layers = run.given.sources, run.given.layers
     terms = read_terms(run.objects, layers["lexicon"]) if "lexicon" in layers else []
 
     def merged(known: Known | None) -> Merge:

@@ -13,6 +13,7 @@ from quanheng.data.corpus.markdown import cell, percent, table
 from quanheng.kinds.base import Rate, Say
 from quanheng.kinds.code_words import ORIGINS, SCRIPTS
 from quanheng.kinds.corpora import Corpus, CorpusV2, CorpusV3, FunnelStep, FunnelStepV3, TotalsV3
+from quanheng.kinds.counting import counted
 from quanheng.kinds.drop_reasons import reason_name
 from quanheng.kinds.kind_words import said_zh
 from quanheng.kinds.recipes import RecipeV1, Step
@@ -36,7 +37,8 @@ def card(corpus: Corpus, sources: Sequence[Source], language: Language) -> str:
     lines += [
         (
             f"文档 {totals.documents:,} 篇，{totals.characters:,} 字，{totals.bytes:,} 字节（UTF-8）。",
-            f"{totals.documents:,} documents, {totals.characters:,} characters, {totals.bytes:,} bytes of UTF-8.",
+            f"{counted(totals.documents, 'documents')}, {counted(totals.characters, 'characters')}, "
+            f"{counted(totals.bytes, 'bytes')} of UTF-8.",
         )[at],
         *_tokens(corpus, tokens, at),
         "",
@@ -58,7 +60,7 @@ def _tokens(corpus: Corpus, tokens: int | None, at: int) -> list[str]:
         return []
     zh, en = (
         f"按分词器 `{corpus.tokenizer}` 计 {tokens:,} 个词元。",
-        f"{tokens:,} tokens of the tokenizer `{corpus.tokenizer}`.",
+        f"{counted(tokens, 'tokens')} of the tokenizer `{corpus.tokenizer}`.",
     )
     return ["", (zh, en)[at]]
 
@@ -134,7 +136,8 @@ def _contents(corpus: Corpus, at: int) -> list[str]:
         *lines,
         (
             f"共 {masked:,} 篇文档中的个人信息已替换为类型名称，原文不保留。",
-            f"In {masked:,} documents personal data was replaced by the name of its type; the original is not kept.",
+            f"In {counted(masked, 'documents')} personal data was replaced by the name of its type; the original is "
+            "not kept.",
         )[at],
         "",
     ]
@@ -151,8 +154,9 @@ def _filter(corpus: Corpus, at: int) -> list[str]:
         "命中的文档保留在语料中，逐篇列于 filter.jsonl。"
     )
     en = (
-        f"{found.lexicon_terms:,} terms; {found.documents_filtered:,} of {found.documents:,} documents went through, "
-        f"{found.documents_hit:,} had {found.lexicon_hits:,} hits, {found.documents_for_review:,} wait for review. "
+        f"{counted(found.lexicon_terms, 'terms')}; {found.documents_filtered:,} of "
+        f"{counted(found.documents, 'documents')} went through, {found.documents_hit:,} had "
+        f"{counted(found.lexicon_hits, 'hits')}, {found.documents_for_review:,} to be reviewed. "
         "Documents with hits stay in the corpus and are listed in filter.jsonl."
     )
     return [*lines, (zh, en)[at], ""]
@@ -213,7 +217,7 @@ def _passed_over(corpus: Corpus, at: int) -> list[str]:
     for reason, count in corpus.review.items():
         said = reason_name(reason)
         zh = f"- {count:,} 篇待人工复核（{said.zh}），仍在语料中。"
-        en = f"- {count:,} documents wait for review ({said.en}); they are still in the corpus."
+        en = f"- {counted(count, 'documents')} to be reviewed ({said.en}), still in the corpus."
         lines.append((zh, en)[at])
     return lines
 
@@ -278,6 +282,7 @@ def croissant(
     It carries no date: the same corpus always has the same bytes. Source: Croissant Format Specification 1.0.
     """
     files = [_file_object(layer) for layer in layers]
+    documents = counted(corpus.totals.documents, "documents")
     shards = {
         "@type": "cr:FileSet",
         "@id": "data-shards",
@@ -292,7 +297,7 @@ def croissant(
             "@type": "sc:Dataset",
             "conformsTo": "http://mlcommons.org/croissant/1.0",
             "name": "corpus-" + corpus.rows_digest[7:19],
-            "description": f"{corpus.totals.documents} documents of Chinese text; see card.zh.md and card.en.md.",
+            "description": f"{documents} of Chinese text; see card.zh.md and card.en.md.",
             "version": "1.0.0",
             "inLanguage": sorted(corpus.language),
             "license": sorted({source.licence.spdx for source in sources}),

@@ -23,13 +23,12 @@ from quanheng.data.corpus.recipe import Plan
 from quanheng.data.corpus.shards import ShardWriter
 from quanheng.data.corpus.steps import Size
 from quanheng.data.corpus.tally import SourceTally, StepTally, Tally
-from quanheng.data.corpus.units import Placed, SourceInput
+from quanheng.data.corpus.units import Given, Placed
 from quanheng.data.corpus.work import UnitResult
 from quanheng.errors import Corrupt, NotFound, Unavailable
 from quanheng.kinds.base import Model
 from quanheng.kinds.corpora import CorpusSample
 from quanheng.store import JSON, Layer, LocalObjects, Stored, cache_key, canonical_json, sha256_digest
-from quanheng.store.cache import CacheLike
 from quanheng.text import personal_data
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: A change of what the merge makes of the same results, or of what is kept of it, is a new version.
-MERGED = 1
+MERGED = 2
 _TALLY_OF_ITS_OWN = ("made", "sources", "steps")
 _SOURCE_OF_ITS_OWN = ("digest", "model")
 
@@ -105,25 +104,16 @@ class Merges:
     """The merges of earlier corpora: by what they were given, up to the end of each of their sources."""
 
     def __init__(
-        self,
-        objects: LocalObjects,
-        cache: CacheLike,
-        sources: Sequence[SourceInput],
-        made: Plan,
-        layers: Mapping[str, str],
-        samples: int,
-        placed: Sequence[Placed],
-        results: Sequence[Sequence[UnitResult]],
+        self, given: Given, samples: int, placed: Sequence[Placed], results: Sequence[Sequence[UnitResult]]
     ) -> None:
         #: Digests of layers that are those of the earlier corpus.
         self.adopted: frozenset[str] = frozenset()
-        self._objects = objects
-        self._cache = cache
+        self._objects, self._cache = given.objects, given.cache
         self._damaged: set[str] = set()
         # By source: how many units there are up to its end, and the key of a merge that ended there.
         self._ends: list[tuple[int, str]] = []
-        units, key = 0, _options(made, layers, samples)
-        for place, source in enumerate(sources):
+        units, key = 0, _options(given.made, given.layers, samples)
+        for place, source in enumerate(given.sources):
             first = units
             while units < len(placed) and placed[units].source == place:
                 units += 1
@@ -215,7 +205,7 @@ def _name(placed: Placed, results: Sequence[UnitResult]) -> str:
     said: JSON = [
         list(placed.numbers),
         [file.title for file in placed.unit.files],
-        [result.model_dump(mode="json") for result in results],
+        [result.model_dump_json() for result in results],  # text: canonical JSON looks at every number of it otherwise
     ]
     return cache_key(said)
 

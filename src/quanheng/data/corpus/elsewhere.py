@@ -13,9 +13,10 @@ import tempfile
 from collections.abc import Sequence
 from typing import BinaryIO, cast
 
+from quanheng import store
 from quanheng.errors import Corrupt, Unavailable
 from quanheng.kinds.base import Model
-from quanheng.store import Layer, open_external
+from quanheng.store import Layer
 from quanheng.store.manifest import ETAG
 from quanheng.store.sigv4 import shown
 
@@ -47,7 +48,7 @@ def fetch(layer: Layer, hosts: Sequence[str]) -> BinaryIO:
     """Return the bytes of an external layer as a seekable file, once their digest was found right."""
     held = io.BytesIO() if layer.size <= IN_MEMORY_BYTES else cast(BinaryIO, tempfile.TemporaryFile())
     try:
-        with open_external(layer, hosts) as stream:
+        with store.open_external(layer, hosts) as stream:
             while chunk := stream.read(_CHUNK):
                 held.write(chunk)
         held.seek(0)
@@ -61,7 +62,7 @@ def fetch(layer: Layer, hosts: Sequence[str]) -> BinaryIO:
 
 def fetch_part(layer: Layer, hosts: Sequence[str], start: int, end: int, digest: str | None) -> BinaryIO:
     """Return bytes [start, end) of an external layer as a seekable file, once they were found to be those of before."""
-    with open_external(layer, hosts, start, end) as stream:
+    with store.open_external(layer, hosts, start, end) as stream:
         data = stream.read()
     if digest is not None and "sha256:" + hashlib.sha256(data).hexdigest() != digest:
         raise Corrupt(
@@ -123,7 +124,7 @@ class Streamed(io.RawIOBase):
         if self._at > self._layer.size:
             return 0
         if self._stream is None:
-            self._stream = open_external(self._layer, self._hosts, self._at)
+            self._stream = store.open_external(self._layer, self._hosts, self._at)
         data = self._stream.read(len(buffer))
         buffer[: len(data)] = data
         self._at += len(data)

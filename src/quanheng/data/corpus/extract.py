@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Sequence
+from html import unescape
 from typing import TYPE_CHECKING, Any, Literal
 
 from quanheng.data.corpus.html import nesting, page_text
@@ -39,10 +40,16 @@ _META = re.compile(rb"""<meta[^>]{0,500}?charset\s{0,9}=\s{0,9}["']?\s{0,9}([a-z
 _META_WITHIN = 4096
 #: Resiliparse 2.0 takes one character between tags for decoration and leaves it out: "在<b>中</b>间" becomes "在".
 #: An invisible one beside it keeps it, and is taken out again.
-_LONE = re.compile(r"(?<=>)\s*+\w(?=\s*+(?:<|\Z))")
+_LONE = re.compile(r">\s*+\w(?=\s*+(?:<|\Z))")
 _PAD = "\u2060"
 _LINK = re.compile(r"<a[\s>].*?</a>", re.DOTALL)
 _ANY_TAG = re.compile(r"<[^>]*>")
+#: A tag as a tree writes it.
+_WRITTEN_TAG = re.compile(r"""<(/?)([a-z][^\s/>]*+)(?: [^\s=>]++(?:="[^"]*+")?+)*+>""")
+#: What is written otherwise than it is read: text that is no markup, markup that is no text, elements of other kinds.
+_OTHERWISE = re.compile(
+    "<(?:!|[?]|iframe|math|noembed|noframes|noscript|plaintext|script|style|svg|template|textarea|title|xmp)", re.I
+)
 _FEW_FOUND = 8
 _MOST_SEARCHED = 20_000
 _MOST_WALKED = 100_000
@@ -172,17 +179,51 @@ def _tables_to_markdown(tree: HTMLTree) -> None:
     for table in _elements(body, "table") if body is not None else []:
         if table.query_selector("table") is not None or table.parent is None:
             continue
-        rows: list[list[str]] = []
-        for part in _elements(table, "tr, td, th"):
-            if part.tag == "tr":
-                rows.append([])
-            elif rows:
-                rows[-1].append(part.text)
-        text = markdown_table(rows)
+        rows = _written_rows(table.html)
+        text = markdown_table(_rows(table) if rows is None else rows)
         if text:
             replacement: Any = tree.create_element("pre")
             replacement.text = text
             table.parent.replace_child(replacement, table)
+
+
+def _rows(table: Any) -> list[list[str]]:
+    """Return the texts of the cells of a table, row by row."""
+    rows: list[list[str]] = []
+    for part in _elements(table, "tr, td, th"):
+        if part.tag == "tr":
+            rows.append([])
+        elif rows:
+            rows[-1].append(part.text)
+    return rows
+
+
+def _written_rows(html: str) -> list[list[str]] | None:
+    """Return what `_rows` does from how a tree writes a table without another inside; None where that may differ.
+
+    An element of a tree costs more than the ten tags that are read here meanwhile.
+    """
+    written = html.count("<")
+    if written > _MOST_WALKED or _OTHERWISE.search(html):
+        return None
+    rows: list[list[str]] = []
+    pieces: list[str] | None = None  # those of the cell that is open
+    at = tags = 0
+    for tag in _WRITTEN_TAG.finditer(html):
+        if pieces is not None:
+            pieces.append(html[at : tag.start()])
+        at, tags, (closing, name) = tag.end(), tags + 1, tag.groups()
+        if name == "tr" and not closing:
+            rows.append([])
+        elif name in ("td", "th") and not closing:
+            if pieces is not None:
+                return None
+            pieces = []
+        elif name in ("td", "th") and pieces is not None:
+            if rows:
+                rows[-1].append(unescape("".join(pieces)))
+            pieces = None
+    return rows if tags == written else None
 
 
 def _lists_to_lines(tree: HTMLTree) -> None:

@@ -129,10 +129,10 @@ def _root(path: str, names: Iterable[str]) -> str | None:
 
 def _at(value: Any, path: str) -> Any:
     """Return what stands at a path in nested records, or _MISSING."""
-    if isinstance(value, Mapping) and path in value:
+    if isinstance(value, dict) and path in value:
         return value[path]
     first, dot, rest = path.partition(".")
-    if isinstance(value, Mapping) and first in value:
+    if isinstance(value, dict) and first in value:
         value = value[first]
     elif isinstance(value, list) and first.isdecimal() and len(first) < 10 and int(first) < len(value):
         value = value[int(first)]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from quanheng.data.corpus.read import FORMATS, format_of
-from quanheng.errors import Conflict, Invalid, NotFound, Unavailable
+from quanheng.errors import Conflict, Invalid, NotFound, Unavailable, system_said
+from quanheng.kinds.counting import counted
 from quanheng.kinds.sources import FileCounts, FileFormat, SourceFile
 from quanheng.store import Layer, ObjectStore, Stored, canonical_json, write_zip
 
@@ -44,6 +45,9 @@ MEDIA_TYPES: dict[FileFormat, str] = {
 #: As `SourceFile.title` has it.
 MOST_TITLE = 500
 _CHUNK_BYTES = 1 << 20
+#: A file above this is taken to hold text; one of blanks alone is hardly as long.
+_BLANK_BYTES = 1 << 16
+_PLAIN_TEXT = ("txt", "markdown", "jsonl", "csv", "html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,27 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class StoredFiles:
-    """Files as layers: what a source's `files` and `counts` say, and the layers themselves."""
+    """Files as layers: what a source's `files` and `counts` say, the layers themselves, names of those without text."""
 
     files: tuple[SourceFile, ...]
     counts: FileCounts
     layers: tuple[Layer, ...]
+    blank: tuple[str, ...] = ()
+
+    def check_text(self, place: str) -> None:
+        """Raise Invalid "only_empty_files" when no file holds any text: nothing could be built from such a source."""
+        if len(self.blank) < self.counts.files:
+            return
+        n = self.counts.files
+        raise Invalid(
+            f"there is no text at {place}: {counted(n, 'files')}, empty or of blanks alone",
+            f"{place} 中没有任何文字：共 {n:,} 个文件，为空文件或只有空白",
+            hint=(
+                "Check whether this is the right place, and whether the files were downloaded or written to the end.",
+                "请检查路径是否正确，文件是否已完整下载或写完。",
+            ),
+            code="only_empty_files",
+        )
 
 
 #: How text in pictures is had, as the hint of an error and in a log.
@@ -160,7 +180,7 @@ def _nothing(root: Path, passed_over: list[str]) -> None:
         raise only_pictures(root, pictures)
     some = ", ".join(passed_over[:5])
     raise Invalid(
-        f"the folder {root} has no file that can be read; it has {len(passed_over)} others: {some}",
+        f"the folder {root} has no file that can be read; it has {counted(len(passed_over), 'files')}: {some}",
         f"文件夹 {root} 中没有可读取的文件；另有 {len(passed_over)} 个：{some}",
         hint=(f"Formats are told by the end of the name: {_known()}", f"按扩展名识别格式：{_known()}"),
         code="nothing_readable",
@@ -192,10 +212,10 @@ def _names(root: Path) -> tuple[list[tuple[str, int]], list[str]]:
 
 
 def _unreadable(path: Path, error: OSError) -> Unavailable:
-    why = error.strerror or type(error).__name__
+    why = system_said(error)
     return Unavailable(
-        f"{path} cannot be read: {why}",
-        f"无法读取 {path}：{why}",
+        f"{path} cannot be read: {why.en}",
+        f"无法读取 {path}：{why.zh}",
         hint=("Check its permissions, or leave it out.", "请检查其权限，或将其排除。"),
         code="unreadable_file",
     )
@@ -238,6 +258,7 @@ def store_files(scan: Scan, objects: ObjectStore, progress: Progress) -> StoredF
     done = 0
     layers: list[Layer] = []
     files: list[SourceFile] = []
+    blank: list[str] = []
     packed = len(scan.files) > PACK_ABOVE_FILES
     small = [file for file in scan.files if packed and file.size < _CHUNK_BYTES]
 
@@ -255,18 +276,28 @@ def store_files(scan: Scan, objects: ObjectStore, progress: Progress) -> StoredF
         if stored.size != file.size:
             raise _changed(file)
         add(stored, file.format, file.title)
+        with objects.open(stored.digest) as stream:
+            blank += [file.title] if _is_blank(file, stream.read(_BLANK_BYTES + 1)) else []
         done += file.size
         progress(done, total)
     for number, group in enumerate(packs(small)):
         entries: dict[str, bytes | Path] = {}
         for file in group:
-            entries[file.title] = _read(file)
+            entries[file.title] = data = _read(file)
+            blank += [file.title] if _is_blank(file, data) else []
             done += file.size
             progress(done, total)
         with objects.writer() as out:
             write_zip(cast(BinaryIO, out), entries)
         add(out.result, "pack", f"packs/pack-{number:05d}.zip")
-    return StoredFiles(tuple(files), FileCounts(files=len(scan.files), bytes=total), tuple(layers))
+    return StoredFiles(tuple(files), FileCounts(files=len(scan.files), bytes=total), tuple(layers), tuple(blank))
+
+
+def _is_blank(file: FoundFile, data: bytes) -> bool:
+    """Return whether a file holds nothing, or is plain text of which nothing is left without blanks."""
+    if not data or len(data) > _BLANK_BYTES or file.format not in _PLAIN_TEXT:
+        return not data
+    return not data.decode("utf-8", "replace").lstrip("\ufeff").replace("\0", "").strip()
 
 
 def _read(file: FoundFile) -> bytes:

@@ -295,7 +295,8 @@ def _operators(text: str) -> list[tuple[str, Params]]:
             raise _bad("it has aliases (*name)", "含有别名引用（*name）")
         data = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise _bad(f"it is not YAML: {str(error)[:200]}", f"不是有效的 YAML：{str(error)[:200]}") from error
+        en, zh = _fault(text, error)
+        raise _bad(f"it is not YAML: {en}", f"不是有效的 YAML：{zh}") from error
     process = data.get("process") if isinstance(data, dict) else None
     if not isinstance(process, list):
         raise _bad("it has no list `process`", "缺少 process 列表")
@@ -311,6 +312,31 @@ def _operators(text: str) -> list[tuple[str, Params]]:
                 f"an entry of `process` is no operator: {str(item)[:80]}", f"process 中有一项不是算子：{str(item)[:80]}"
             )
     return found
+
+
+#: What PyYAML says of the faults that people make, as it begins, in Chinese.
+_FAULTS = {
+    "found character '\\t'": "用了制表符，YAML 的缩进只能用空格",
+    "mapping values are not allowed here": "这里不能再写冒号：可能是缩进不对，或文本须加引号",
+    "could not find expected ':'": "键的后面缺少冒号",
+    "expected <block end>": "缩进与上文不一致",
+    "expected ',' or": "括号没有闭合，或缺少逗号",
+    "found unexpected end of stream": "引号没有闭合",
+}
+
+
+def _fault(text: str, error: Exception) -> tuple[str, str]:
+    """Return where a text is no YAML, what is wrong, and the line, in English and Chinese."""
+    said, mark = str(getattr(error, "problem", None) or error)[:200], getattr(error, "problem_mark", None)
+    zh = next((zh for en, zh in _FAULTS.items() if said.startswith(en)), f"写法不对（{said}）")
+    if mark is None:
+        return said, zh
+    row, column = mark.line + 1, mark.column + 1
+    line = next(iter(text.split("\n")[mark.line : row]), "").strip()[:80]
+    return (
+        f"line {row}, column {column}: {said}; the line is: {line}",
+        f"第 {row} 行第 {column} 列：{zh}；该行为：{line}",
+    )
 
 
 def recipe_text(recipe: Recipe) -> str:

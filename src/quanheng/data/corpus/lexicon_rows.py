@@ -175,8 +175,8 @@ def fields_changed(before: LexiconTerm, after: LexiconTerm) -> dict[str, tuple[A
 def matched(task: Mapping[str, JSON]) -> dict[str, JSON]:
     """Return what the terms in the file `terms` find in `text`, those in force on `as_of` ("" for all).
 
-    `hits`: every occurrence in order, at most MOST_HITS: [start, end, place of the term, disguise], whether it counts,
-    and why not: "excused" by a context, or "alone" without its partner. `n`: how many there are.
+    `hits`: every occurrence in order, at most MOST_HITS: start, end and what is written there, place of the term,
+    disguise, and why it does not count: "excused" by a context, or "alone" without its partner. `n`: how many.
     """
     from quanheng.text.lexicon_review import Reviewer
 
@@ -195,6 +195,7 @@ def matched(task: Mapping[str, JSON]) -> dict[str, JSON]:
             {
                 "start": one.hit.start,
                 "end": one.hit.end,
+                "written": text[one.hit.start : one.hit.end],
                 "place": places[one.hit.term],
                 "evasion": one.hit.evasion,
                 "why_not": why,

@@ -19,6 +19,18 @@ from xml.sax.saxutils import escape
 
 from pydantic import ValidationError
 
+from quanheng.data.corpus.term_words import (
+    COLUMNS,
+    DAYS,
+    EVASIONS,
+    LISTS,
+    MODES,
+    NONE,
+    SEPARATORS,
+    code_of,
+    day_of,
+    words_of,
+)
 from quanheng.data.corpus.terms import BadRow, ReadTerms, problem_of, stands_on
 from quanheng.errors import Invalid, Text
 from quanheng.kinds.kind_words import reason, reason_en
@@ -26,43 +38,8 @@ from quanheng.kinds.lexicons import LexiconTerm
 from quanheng.text.normalise import shadow
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-#: Fields of a term and the heads of their columns, in order. A head may also be the field's own name.
-COLUMNS = {
-    "term": "词语",
-    "risk": "风险",
-    "mode": "方式",
-    "category": "类别",
-    "weight": "权重",
-    "with_terms": "组合词",
-    "within": "组合距离",
-    "unless": "白名单",
-    "evasion": "变体",
-    "added": "入库日期",
-    "expires": "有效期",
-    "owner": "责任人",
-    "note": "备注",
-}
 ROW, REASON = "原行号", "原因"
-MODES = {"review": "复核", "count": "仅计数", "combine": "组合"}
-#: As people write them too.
-_MODES_ALSO = {"计数": "仅计数", "组合词": "组合", "待复核": "复核"}
-EVASIONS = {
-    "traditional": "繁体",
-    "inserted": "插入符号",
-    "pinyin": "拼音",
-    "homophone": "同音字",
-    "split": "拆字",
-    "lookalike": "形近字",
-    "reversed": "倒写",
-}
-#: A cell that says so lists nothing; an empty one leaves the default.
-NONE = "无"
-_LISTS = ("with_terms", "unless", "evasion")
 _NUMBERS = ("weight", "within")
-_DAYS = ("added", "expires")
-#: Days as people write them: year, month and day in this order, by one sign throughout. 1/5/2026 may mean two days.
-_DAY = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})|([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日?|[0-9]{8}")
-_SEPARATORS = re.compile(r"[;；\n]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: Not allowed in XML 1.0, so no workbook can hold them.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -288,47 +265,26 @@ def _term(cells: Mapping[str, str]) -> LexiconTerm | Text:
 
 def _value(name: str, text: str) -> Any:
     """Return what a cell says, as its field has it, or why it says nothing."""
-    if name in _LISTS:
-        words = () if text == NONE else tuple(word for part in _SEPARATORS.split(text) if (word := part.strip()))
+    if name in LISTS:
+        words = words_of(name, text)
         if name != "evasion":
             return words
-        words = tuple(_word(EVASIONS, word) for word in words)
         known = ", ".join(EVASIONS), "、".join(EVASIONS.values())
         wrong = _wrong(name, f"only {known[0]}, or {NONE} for none", f"只能填{known[1]}，或“{NONE}”")
         return words if set(words) <= set(EVASIONS) else wrong
     if name in _NUMBERS:
         return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else _wrong(name, "a whole number", "应为整数")
-    if name in _DAYS:
-        return _day(text) or _wrong(name, "a day such as 2026-12-31", "应为日期，例如 2026-12-31 或 2026年12月31日")
+    if name in DAYS:
+        return day_of(text) or _wrong(name, "a day such as 2026-12-31", "应为日期，例如 2026-12-31 或 2026年12月31日")
     if name == "mode":
-        mode = _word(MODES, _MODES_ALSO.get(text, text))
+        mode = code_of(name, text)
         wrong = _wrong(name, f"only {', '.join(MODES)}", f"只能填{'、'.join(MODES.values())}")
         return mode if mode in MODES else wrong
     return text
 
 
-def _day(text: str) -> str | None:
-    """Return a day as people write it as YYYY-MM-DD, None where it is none or may be another.
-
-    >>> _day("2026年1月5日"), _day("2026/1/5"), _day("20260105"), _day("1/5/2026"), _day("2026-2-30"), _day("46027")
-    ('2026-01-05', '2026-01-05', '2026-01-05', None, None, None)
-    """
-    found = _DAY.fullmatch(text)
-    if not found:
-        return None
-    parts = [part for part in found.groups() if part and part.isdigit()] or [text[:4], text[4:6], text[6:]]
-    try:
-        return date(*map(int, parts)).isoformat()
-    except ValueError:
-        return None
-
-
 def _wrong(name: str, en: str, zh: str) -> Text:
     return Text(f"{name}: {en}", f"{COLUMNS[name]}：{zh}")
-
-
-def _word(words: Mapping[str, str], text: str) -> str:
-    return next((name for name, word in words.items() if word == text), text)
 
 
 def _text_of(term: LexiconTerm, name: str) -> str | int:
@@ -338,7 +294,7 @@ def _text_of(term: LexiconTerm, name: str) -> str | int:
     if name == "evasion":
         return "；".join(EVASIONS[word] for word in term.evasion) or NONE
     if isinstance(value, tuple):
-        if torn := next((word for word in value if _SEPARATORS.search(word)), None):
+        if torn := next((word for word in value if SEPARATORS.search(word)), None):
             raise Invalid(
                 f"{torn!r} of term {term.term!r} holds a separator of lists (; or a line end)",
                 f"词语“{term.term}”的“{torn}”含有列表分隔符（分号或换行），无法写入表格",

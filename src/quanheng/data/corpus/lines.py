@@ -35,12 +35,16 @@ class Line(NamedTuple):
 
 
 class Broken(NamedTuple):
-    """A row that could not be read, for rejected.jsonl. `byte`: where in the file, when that is known."""
+    """A row that could not be read, for rejected.jsonl.
+
+    byte: where in the file, when that is known. url: the address that it came from, "" when the file says none.
+    """
 
     row: str
     reason: str
     excerpt: str
     byte: int | None = None
+    url: str = ""
 
 
 class Document(NamedTuple):

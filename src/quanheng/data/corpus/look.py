@@ -50,6 +50,13 @@ class Kept:
     source: str
     text: str
     flags: tuple[str, ...]
+    url: str = ""
+
+    @classmethod
+    def of(cls, index: int, row: dict[str, Any]) -> Kept:
+        """Return the document in a row of a shard; those of the first engine have no address."""
+        id, source, text = (str(row[name]) for name in ("id", "source", "text"))
+        return cls(index, id, source, text, tuple(row["flags"]), str(row.get("url") or ""))
 
 
 class Decided(NamedTuple):
@@ -60,6 +67,7 @@ class Decided(NamedTuple):
     decision: str
     reason: str
     excerpt: str
+    url: str = ""
 
 
 class Drawn(NamedTuple):
@@ -79,6 +87,7 @@ class Hits(Model):
     #: How each hit hid, "" for one that did not; and why the document is listed for review. Not of the first engine.
     evasions: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    url: str = ""
 
     def hits(self) -> list[list[Any]]:
         """Return [start, end, place of the term, how it hid] of each hit."""
@@ -121,11 +130,7 @@ def draw_kept(
     """
     want = {"source": source} if source else {}
     found = _draw(titles, open_layer, seed, n, want, tuple(flags))
-    rows = [
-        Kept(index, str(row["id"]), str(row["source"]), str(row["text"]), tuple(row["flags"]))
-        for index, row in found.rows
-    ]
-    return Drawn(found.population, tuple(rows))
+    return Drawn(found.population, tuple(Kept.of(index, row) for index, row in found.rows))
 
 
 def draw_decided(
@@ -136,7 +141,7 @@ def draw_decided(
     want |= {"reason": reason} if reason else {}
     want |= {"source": source} if source else {}
     found = _draw(titles, open_layer, seed, n, want, ())
-    rows = [Decided(*(str(row[name]) for name in Decided._fields)) for _, row in found.rows]
+    rows = [Decided(*(str(row[name]) for name in Decided._fields if name in row)) for _, row in found.rows]
     return Drawn(found.population, tuple(rows))
 
 
@@ -228,7 +233,7 @@ def document(titles: Iterable[str], open_layer: Open, index: int) -> Kept:
     for group in _groups(titles, open_layer, {}, ()):
         if group.first <= index < group.first + group.wanted:
             ((_, row),) = _rows(group, open_layer, {}, (), [index - group.first])
-            return Kept(index, str(row["id"]), str(row["source"]), str(row["text"]), tuple(row["flags"]))
+            return Kept.of(index, row)
     raise Corrupt(
         f"the shards end before row {index}",
         f"分片在第 {index} 行之前结束",

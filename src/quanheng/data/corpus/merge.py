@@ -55,6 +55,7 @@ class Merge:
         self.samples = BottomK(samples)
         self.tokens = tokens
         self._rows = rows
+        self._source = 0
         self._stack = ExitStack()
 
     def __enter__(self) -> Merge:
@@ -102,6 +103,10 @@ class Merge:
 
     def add(self, placed: Placed, results: Sequence[UnitResult]) -> None:
         """Take in the results of the next unit, one a segment."""
+        if placed.source != self._source:
+            self._source = placed.source
+            self.data.end_source()
+            self.decisions.end_source()
         source, first = self.tally.sources[placed.source], results[0]
         self.tally.encodings.update(first.encodings)
         self.tally.repaired.update(first.repaired)
@@ -125,16 +130,17 @@ class Merge:
                 "reason": broken.reason,
                 "excerpt": broken.excerpt,
                 "byte": broken.byte,
+                "url": broken.url,
             }
             self.rejected.write(canonical_json(line) + b"\n")
 
     def _dropped(self, placed: Placed, source: SourceTally, result: UnitResult) -> None:
         for gone in read_dropped(self.objects, result.dropped):
             id = document_id(source.digest, placed.numbers[gone.file], gone.row)
-            row = (id, source.digest, "drop", gone.reason, gone.excerpt, gone.of, gone.measure, "")
+            row = (id, source.digest, "drop", gone.reason, gone.excerpt, gone.of, gone.measure, "", gone.url)
             self.decisions.add((row, len(gone.excerpt) * 3))
-            told = gone.excerpt
-            self.samples.add("drop", gone.reason, source.digest, id, lambda told=told: told, gone.of, gone.measure)  # type: ignore[misc]
+            told, more = gone.excerpt, (gone.of, gone.measure, gone.url)
+            self.samples.add("drop", gone.reason, source.digest, id, lambda told=told: told, *more)  # type: ignore[misc]
 
     def _keep(self, placed: Placed, source: SourceTally, batch: Batch) -> None:
         def column(name: str) -> list[Any]:
@@ -173,7 +179,7 @@ class Merge:
 
     def _masked(self, source: SourceTally, ids: list[str], batch: Batch) -> None:
         """Note documents in which something was replaced, and count them by what it was."""
-        edits, found = batch.column(EDITS).to_pylist(), batch.column("masked").to_pylist()
+        edits, found, urls = (batch.column(name).to_pylist() for name in (EDITS, "masked", URL))
         rows = [row for row, spans in enumerate(edits) if spans or found[row]]
         for row, told in zip(rows, excerpts(map(batch.text, rows)), strict=True):
             id, masked, spans = ids[row], found[row], edits[row]
@@ -187,15 +193,15 @@ class Merge:
             else:
                 what = ", ".join(sorted(names))
             size = size_of_rows(batch, [row])
-            decision = (id, source.digest, "mask" if masked else "edit", what, told, "", "", spans)
+            decision = (id, source.digest, "mask" if masked else "edit", what, told, "", "", spans, urls[row])
             self.decisions.add((decision, len(told) * 3 + len(spans)))
             for name in sorted(names):
                 add_size(source.edited, name, size)
-                self.samples.add("edit", name, source.digest, id, lambda told=told: told)  # type: ignore[misc]
+                self.samples.add("edit", name, source.digest, id, lambda told=told: told, url=urls[row])  # type: ignore[misc]
 
     def _found(self, source: SourceTally, ids: list[str], batch: Batch) -> None:
         """Count hits and documents for review, and list them in filter.jsonl."""
-        found, listed = batch.column("hits").to_pylist(), batch.column(LISTED).to_pylist()
+        found, listed, urls = (batch.column(name).to_pylist() for name in ("hits", LISTED, URL))
         for row, id in enumerate(ids):
             if not found[row] and not listed[row]:
                 continue
@@ -204,7 +210,7 @@ class Merge:
             self.tally.hits += len(hits)
             self.tally.documents_hit += bool(hits)
             self.tally.per_risk.update(risks)
-            self._listed(source, id, batch, row, reasons)
+            self._listed(source, id, urls[row], batch, row, reasons)
             line = {
                 "id": id,
                 "mode": "review" if reasons else "count",
@@ -212,10 +218,11 @@ class Merge:
                 "spans": [hit[:3] for hit in hits],
                 "evasions": [hit[3] if len(hit) > 3 else "" for hit in hits],
                 "reasons": reasons,
+                "url": urls[row],
             }
             self.filter.write(canonical_json(line) + b"\n")
 
-    def _listed(self, source: SourceTally, id: str, batch: Batch, row: int, reasons: list[str]) -> None:
+    def _listed(self, source: SourceTally, id: str, url: str, batch: Batch, row: int, reasons: list[str]) -> None:
         """Count a document that is listed for review, for these reasons."""
         if not reasons:
             return
@@ -224,4 +231,4 @@ class Merge:
         size = size_of_rows(batch, [row])
         for reason in reasons:
             add_size(source.reviewed, reason, size)
-            self.samples.add("review", reason, source.digest, id, lambda: excerpt(batch.text(row)))
+            self.samples.add("review", reason, source.digest, id, lambda: excerpt(batch.text(row)), url=url)

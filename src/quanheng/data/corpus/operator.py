@@ -58,8 +58,26 @@ __all__ = [
 ]
 
 ENTRY_POINTS = "quanheng.operators"
-#: The modules of the operators that ship; each registers its classes.
-_SHIPPED = ("basic", "extract", "quality", "personal_data", "review", "deduplicate", "decontaminate", "ask", "semantic")
+#: The operators that ship, by the module that registers them: one is imported when a recipe names it.
+_SHIPPED = {
+    "ask": ("educational_value", "guard"),
+    "basic": ("length", "normalise", "script", "symbols"),
+    "decontaminate": ("decontaminate",),
+    "deduplicate": ("deduplicate_exact", "deduplicate_lines", "deduplicate_near", "deduplicate_substring"),
+    "extract": ("extract", "repair_mojibake"),
+    "personal_data": ("personal_data",),
+    "quality": (
+        "common_characters",
+        "domain",
+        "language",
+        "lines",
+        "perplexity",
+        "quality_classifier",
+        "repetition",
+    ),
+    "review": ("lexicon", "risk_classifier"),
+    "semantic": ("deduplicate_semantic",),
+}
 
 
 class Params(Model):
@@ -208,7 +226,8 @@ class CorpusStep(Operator):
     `reads_texts`: whether `resolve` asks for texts; of a step that does not, rows need not be kept for it.
     `continues`: whether a verdict depends on nothing behind the document in the order of preference (rank, unit, row);
     such a step has `resume`, and documents that are added behind cost only themselves. `whole`: whether it takes out
-    whole documents only, never parts, and asks for no text of one that an earlier resolution took out.
+    whole documents only, never parts, and asks for no text of one that an earlier resolution took out. `by_source`:
+    whether a verdict depends on documents of its own source (its rank) alone; each source is then resolved by itself.
     """
 
     sketch_columns: Gives
@@ -217,6 +236,7 @@ class CorpusStep(Operator):
     reads_texts: ClassVar[bool] = True
     continues: ClassVar[bool] = False
     whole: ClassVar[bool] = False
+    by_source: ClassVar[bool] = False
 
     def sketch(self, batch: Batch) -> Mapping[str, np.ndarray[Any, Any]]:
         """Return the sketch of the documents of a batch."""
@@ -256,10 +276,26 @@ def operator(cls: O) -> O:
 def operators() -> Mapping[str, type[Operator]]:
     """Return all operators by name: those that ship and those of installed packages."""
     for module in _SHIPPED:
-        import_module(f"quanheng.data.corpus.operators.{module}")
+        _import(module)
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
         operator(point.load())
     return dict(sorted(_REGISTRY.items()))
+
+
+def _import(module: str) -> None:
+    import_module(f"quanheng.data.corpus.operators.{module}")
+
+
+def _operator(name: str) -> type[Operator]:
+    """Return the operator `name`; of those that ship no others are imported than stand in its module."""
+    for module, names in _SHIPPED.items():
+        if name in names:
+            _import(module)
+            return _REGISTRY[name]
+    known = operators()
+    if name not in known:
+        raise unknown("there is no operator", "没有算子", name, known)
+    return known[name]
 
 
 def make(name: str, params: Mapping[str, Any], assets: Mapping[str, Asset]) -> Operator:
@@ -267,10 +303,7 @@ def make(name: str, params: Mapping[str, Any], assets: Mapping[str, Asset]) -> O
 
     Raises Invalid "unknown_word" naming the nearest right one, or "bad_parameter" for a wrong value.
     """
-    known = operators()
-    if name not in known:
-        raise unknown("there is no operator", "没有算子", name, known)
-    cls = known[name]
+    cls = _operator(name)
     for key in params:
         if key not in cls.Params.model_fields:
             raise unknown(

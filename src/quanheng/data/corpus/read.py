@@ -151,7 +151,7 @@ class FileReader:
         text = found.text.replace("\x00", "") if "\x00" in found.text else found.text
         repaired = repair(text)
         if not repaired.readable:
-            return Broken(found.row, "mojibake", excerpt(text))
+            return Broken(found.row, "mojibake", excerpt(text), url=found.url)
         if repaired.kind is not None and repaired.text != text:
             self.mended[repaired.kind] = self.mended.get(repaired.kind, 0) + 1
         return found if repaired.text is found.text else found._replace(text=repaired.text)
@@ -298,11 +298,12 @@ class FileReader:
         if not isinstance(value, dict):
             yield Broken(row, "not_an_object", excerpt(text))
             return
-        document = taken(fields, row, value, text)
-        if isinstance(document, Document) and any(mark in text for mark in _SURROGATE_IN_JSON):
+        found = taken(fields, row, value, text)
+        if any(mark in text for mark in _SURROGATE_IN_JSON):
             # Half of a pair, as "\\ud83d", is no character and cannot be written.
-            document = document._replace(text=_whole(document.text), url=_whole(document.url))
-        yield document
+            found = found._replace(url=_whole(found.url))
+            found = found._replace(text=_whole(found.text)) if isinstance(found, Document) else found
+        yield found
 
     def _pack(self, stream: BinaryIO) -> Iterator[Found]:
         try:
@@ -314,19 +315,15 @@ class FileReader:
             for place, name in enumerate(sorted(archive.namelist()), start=1):
                 format = format_of(name, pictures=True)
                 if format is None:
-                    yield Broken(str(place), "unknown_format", "")
+                    yield Broken(str(place), "unknown_format", "", url=name)
                     continue
                 try:
                     with archive.open(name) as member:
                         for found in self.read(cast(BinaryIO, member), format):
-                            row = f"{place}.{found.row}"
-                            if isinstance(found, Broken):
-                                yield found._replace(row=row)
-                            else:
-                                # Its name is the address of a file among thousands: by it a document is found again.
-                                yield found._replace(row=row, url=found.url or name)
+                            # Its name is the address of a file among thousands: by it a document is found again.
+                            yield found._replace(row=f"{place}.{found.row}", url=found.url or name)
                 except DAMAGE:
-                    yield Broken(str(place), "damaged_pack", "")
+                    yield Broken(str(place), "damaged_pack", "", url=name)
 
 
 def _as_told(forced: Literal["utf-8", "gb18030", "big5", "utf-16"], detected: Detected | None) -> Detected:

@@ -58,11 +58,11 @@ class Pages:
         try:
             text, name = self._decode(data, charset)
         except Invalid as error:
-            return Broken(row, error.code, excerpt_of_bytes(data, "utf-8"))
+            return Broken(row, error.code, excerpt_of_bytes(data, "utf-8"), url=url)
         name = "utf-16" if name.startswith("utf-16") else name
         self.encodings[name] = self.encodings.get(name, 0) + 1
         content = text.strip() if plain else extract(text, self.mode)
-        return Document(row, content, url) if content else Broken(row, "no_main_text", excerpt(text))
+        return Document(row, content, url) if content else Broken(row, "no_main_text", excerpt(text), url=url)
 
     def _decode(self, data: bytes, charset: str | None) -> tuple[str, str]:
         if self.encoding is None:
@@ -90,13 +90,13 @@ class Pages:
         url = head.get("warc-target-uri", "").strip("<> ")
         length = records.length(head)
         if length is None:
-            yield Broken(row, "not_warc", excerpt(url))
+            yield Broken(row, "not_warc", excerpt(url), url=url)
             return
         wanted = _wanted(kind, head.get("content-type", ""))
         if not wanted or length > self.limit:
             whole = records.skip(length)
             if wanted and whole:
-                yield Broken(row, "too_large", excerpt(url))
+                yield Broken(row, "too_large", excerpt(url), url=url)
         else:
             body = records.take(length)
             whole = len(body) == length
@@ -104,14 +104,14 @@ class Pages:
                 found = self._body(row, body, url, head, http=wanted == "http")
                 yield from () if found is None else (found,)
         if not whole:
-            yield Broken(row, "truncated", excerpt(url))
+            yield Broken(row, "truncated", excerpt(url), url=url)
 
     def _body(self, row: str, body: bytes, url: str, head: dict[str, str], *, http: bool) -> Found | None:
         content_type = head.get("content-type", "")
         if http:
             response = _http(body, self.limit)
             if isinstance(response, str):
-                return Broken(row, response, excerpt(url))
+                return Broken(row, response, excerpt(url), url=url)
             if response is None:
                 return None
             content_type, body = response

@@ -55,7 +55,7 @@ def taken(fields: Fields, row: str, record: dict[str, Any], shown: str) -> Found
     """Return the document of a record, or the record as broken with an excerpt of what is shown."""
     found = fields.take(record)
     if found.text is None:
-        return Broken(row, found.reason, excerpt(shown))
+        return Broken(row, found.reason, excerpt(shown), url=found.url)
     return Document(row, found.text, found.url)
 
 

@@ -17,7 +17,6 @@ A plan cuts the steps into segments: per-document steps, then at most one that n
 from __future__ import annotations
 
 import ast
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -30,9 +29,11 @@ from pydantic import ValidationError
 from quanheng.data.corpus.expression import Expression
 from quanheng.data.corpus.operator import Asset, CorpusStep, Editor, Operator, Tagger, make, operators, unknown
 from quanheng.data.corpus.token_counts import TOKENIZER
-from quanheng.errors import Invalid, NotFound
+from quanheng.errors import Invalid, NotFound, system_said
 from quanheng.kinds.kind_words import reason, reason_en
 from quanheng.kinds.recipes import Recipe, Step
+from quanheng.kinds.toml_words import TomlFault, parse_toml
+from quanheng.store.canonical import MAX_INTEGER, canonical_json
 
 SUFFIX = ".toml"
 #: A recipe is written by a person.
@@ -123,7 +124,7 @@ def read_recipe(path: Path) -> Recipe:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise _bad(f"the file is larger than {MOST_BYTES} bytes", f"文件大于 {MOST_BYTES} 字节")
-        return parse_recipe(path.read_text("utf-8"))
+        return parse_recipe(path.read_bytes())
     except FileNotFoundError as error:
         names = ", ".join(shipped())
         raise NotFound(
@@ -132,21 +133,22 @@ def read_recipe(path: Path) -> Recipe:
             hint=(f"Name a TOML file, or one of: {names}", f"请写 TOML 文件的路径，或以下之一：{names}"),
             code="no_such_recipe",
         ) from error
-    except UnicodeDecodeError as error:
-        raise _bad("the file is not UTF-8", "文件不是 UTF-8 编码") from error
+    except OSError as error:
+        why = system_said(error)
+        raise _bad(f"{path} cannot be read: {why.en}", f"无法读取 {path}：{why.zh}") from error
 
 
-def parse_recipe(text: str) -> Recipe:
-    """Return the recipe that a TOML text holds.
+def parse_recipe(text: str | bytes) -> Recipe:
+    """Return the recipe that a TOML text holds, as it is or in UTF-8.
 
     Raises Invalid "bad_recipe", or "unknown_word" naming the nearest right key. Operators and expressions are checked
     by `plan`.
     """
     try:
         # Numbers stay as written: a recipe is part of an artifact, which holds no floats.
-        data = tomllib.loads(text, parse_float=str)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise _bad(f"it is not TOML: {error}", f"不是有效的 TOML：{error}") from error
+        data = parse_toml(text, str)
+    except TomlFault as error:
+        raise _bad(f"it is not TOML: {error.text.en}", f"不是有效的 TOML：{error.text.zh}") from error
     _known("a recipe has no key", "配方中不能写", data, Recipe.model_fields)
     steps = data.get("steps")
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
@@ -155,16 +157,24 @@ def parse_recipe(text: str) -> Recipe:
         raise _bad(f"more than {MOST_STEPS} steps", f"步骤超过 {MOST_STEPS} 个")
     try:
         # Through JSON, since the model is strict: a TOML array becomes a tuple only there.
-        from quanheng.store import canonical_json
-
         made = [_step(place, step) for place, step in enumerate(steps)]
-        return Recipe.model_validate_json(canonical_json({**data, "steps": made}))
+        return Recipe.model_validate_json(canonical_json(_as_written({**data, "steps": made})))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         en, zh = _place_in(first["loc"])
         raise _bad(f"{en}{reason_en(first)}", f"{zh}{reason(first)}") from error
     except (TypeError, ValueError) as error:
         raise _bad(str(error), str(error)) from error
+
+
+def _as_written(value: Any) -> Any:
+    """Return what an artifact cannot hold as text, as fractions are: days, and numbers that are too large."""
+    if isinstance(value, dict):
+        return {key: _as_written(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_written(item) for item in value]
+    is_kept = isinstance(value, str) or (isinstance(value, int) and abs(value) <= MAX_INTEGER)
+    return value if is_kept else str(value)
 
 
 def _place_in(loc: Sequence[str | int]) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from quanheng.data.corpus.files import MEDIA_TYPES, StoredFiles, check_title, is_picture, only_pictures
 from quanheng.data.corpus.read import FORMATS, format_of
 from quanheng.errors import Conflict, Corrupt, Invalid
+from quanheng.kinds.counting import counted
 from quanheng.kinds.sources import FileCounts, FileFormat, SourceFile
 from quanheng.store import Layer, LocalObjects, cache_key
 from quanheng.store.cache import CacheLike
@@ -62,7 +63,9 @@ def register_elsewhere(
     digests = _digests([file for file, _ in wanted], hosts, objects, cache, seen)
     layers = [_layer(file, format, digests[file.url]) for file, format in wanted]
     files = tuple(SourceFile(title=file.title, format=format, size=file.size) for file, format in wanted)
-    return StoredFiles(files, FileCounts(files=len(files), bytes=total), tuple(layers)), tuple(sorted(passed_over))
+    blank = tuple(file.title for file, _ in wanted if not file.size)
+    counts = FileCounts(files=len(files), bytes=total)
+    return StoredFiles(files, counts, tuple(layers), blank), tuple(sorted(passed_over))
 
 
 def _layer(file: Remote, format: FileFormat, digest: str) -> Layer:
@@ -121,7 +124,7 @@ def _check(address: str, wanted: Sequence[tuple[Remote, FileFormat]], passed_ove
             raise only_pictures(address, pictures)
         some = ", ".join(passed_over[:5])
         raise Invalid(
-            f"nothing at {address} can be read; there are {len(passed_over)} objects of other formats: {some}",
+            f"nothing at {address} can be read; {counted(len(passed_over), 'objects')} of other formats: {some}",
             f"{address} 处没有可读取的文件；另有 {len(passed_over)} 个其他格式的对象：{some}",
             hint=(
                 f"Formats are told by the end of the name: {' '.join(FORMATS)} (.gz .zst)",

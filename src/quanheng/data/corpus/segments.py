@@ -7,20 +7,16 @@ again, and where other documents come of it than were resolved, the build goes b
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from quanheng.data.corpus.keep import Changed, Ledger, Users, held, hold, letting_go, unsettled
+from quanheng.data.corpus.keep import Changed, Users, held, hold, letting_go, unsettled
 from quanheng.data.corpus.operator import CorpusStep
 from quanheng.data.corpus.parts import Part
-from quanheng.data.corpus.recipe import Plan
 from quanheng.data.corpus.resolution import Resolver, texts_key
-from quanheng.data.corpus.units import SourceInput, cut_file, place_units
-from quanheng.data.corpus.work import Map, Unit, UnitFile, UnitResult, read_result
+from quanheng.data.corpus.units import Given, cut_file, place_units
+from quanheng.data.corpus.work import Unit, UnitFile, UnitResult, read_result
 from quanheng.errors import Corrupt, NotFound
-from quanheng.store import LocalObjects, cache_key, canonical_json
-from quanheng.store.cache import Cache, CacheLike
-
-Progress = Callable[[int, int | None], None]
+from quanheng.store import Cache, cache_key, canonical_json
 
 RUN_UNIT = "quanheng.data.corpus.work:run_unit"
 #: A resolution counts in the progress as this share of the bytes of the sources.
@@ -32,37 +28,21 @@ _TRIES = 8
 class Run:
     """The segments of one build, each over all units. `results` and `verdicts`: by segment, then by unit."""
 
-    def __init__(
-        self,
-        sources: Sequence[SourceInput],
-        made: Plan,
-        layers: Mapping[str, str],
-        objects: LocalObjects,
-        cache: CacheLike,
-        progress: Progress,
-        map: Map,
-        ledger: Ledger,
-        again: str | None = None,
-    ) -> None:
-        self.made = made
-        self.objects = objects
-        self.cache = cache
-        self.progress = progress
-        self.map = map
-        self.ledger = ledger
-        self.again = again
-        self.answers = str(cache.root) if isinstance(cache, Cache) else None
-        self.letting = letting_go(made)
-        self.placed = place_units(sources, made, layers, objects, self.parts)
-        self.resolver = Resolver(objects, cache, sources, self.placed, ledger)
+    def __init__(self, given: Given) -> None:
+        self.given = given
+        self.made, self.objects, self.cache = given.made, given.objects, given.cache
+        self.answers = str(given.cache.root) if isinstance(given.cache, Cache) else None
+        self.letting = letting_go(given.made)
+        self.placed = place_units(given.sources, given.made, given.layers, given.objects, self.parts)
+        self.resolver = Resolver(given, self.placed)
         self.results: list[list[UnitResult]] = []
         self.verdicts: list[list[str | None]] = []
         self.outdated: list[list[str | None]] = []
         self.size = sum(unit.unit.size for unit in self.placed)
         self.share = int(self.size * RESOLVE_SHARE)
         self.done = self.shown = 0
-        self.total = self.size * len(made.segments) + self.share * (len(made.segments) - 1)
-        progress(0, self.total)
+        self.total = self.size * len(given.made.segments) + self.share * (len(given.made.segments) - 1)
+        given.progress(0, self.total)
 
     def parts(self, file: UnitFile) -> list[Part]:
         """Return the parts of a large file of lines; found once, then cached."""
@@ -97,7 +77,13 @@ class Run:
         """Return what a worker needs for a segment of a unit."""
         rows = self.results[number - 1][at].rows if number else None
         verdicts = self.verdicts[number - 1][at] if number else None
-        update = {"segment": number, "rows": rows, "verdicts": verdicts, "answers": self.answers, "again": self.again}
+        update = {
+            "segment": number,
+            "rows": rows,
+            "verdicts": verdicts,
+            "answers": self.answers,
+            "again": self.given.again,
+        }
         return self.placed[at].unit.model_copy(update=update)
 
     def _segment(self, number: int) -> None:
@@ -139,7 +125,7 @@ class Run:
 
     def _tell(self) -> None:
         self.shown = max(self.shown, self.done)
-        self.progress(self.shown, self.total)
+        self.given.progress(self.shown, self.total)
 
     def _made(self, number: int, places: Sequence[int]) -> Iterator[UnitResult]:
         """Yield the results of a segment of these units, made now and kept; rows that they need are made again."""
@@ -147,7 +133,7 @@ class Run:
         for tries in range(_TRIES, 0, -1):
             self._need(number, left)
             units = [self._unit(number, at) for at in left]
-            answers = self.map(RUN_UNIT, (unit.model_dump(mode="json") for unit in units))
+            answers = self.given.map(RUN_UNIT, (unit.model_dump(mode="json") for unit in units))
             try:
                 for unit in units:
                     answer = next(answers, None)
@@ -156,7 +142,7 @@ class Run:
                     digest = str(answer["result"])
                     result = read_result(self.objects, digest)
                     self.cache.set(unit.key(self.made), digest)
-                    self.ledger.add([digest, *result.objects])
+                    self.given.ledger.add([digest, *result.objects])
                     last = number == len(self.made.segments) - 1
                     hold(self.cache, (found for found in result.objects if last or found != result.rows))
                     left.pop(0)
@@ -183,7 +169,7 @@ class Run:
         if number < len(self.made.segments):
             verdicts = self.verdicts[number - 1]
             if not all(self.objects.touch(found) for at in places if (found := verdicts[at])):
-                self.verdicts[number - 1] = self._resolve(number - 1)
+                self.verdicts[number - 1] = self._resolve(number - 1, places)
 
     def _again(self, number: int, places: Sequence[int]) -> None:
         """Make the rows of a segment of these units once more; Changed when they are not those that were resolved."""
@@ -202,7 +188,7 @@ class Run:
         can_go = self.letting[number]
         if not self.objects.exists(rows):
             return
-        if can_go is False or self.ledger.keep != "final":
+        if can_go is False or self.given.ledger.keep != "final":
             # Another build that shares the unit and keeps less must leave them, and so must collection.
             hold(self.cache, [rows])
             if can_go is False:
@@ -211,17 +197,17 @@ class Run:
             return
         if can_go is None and final is not None:
             self.cache.set(texts_key(rows), final.rows)
-        self.ledger.let_go([rows], "final")
+        self.given.ledger.let_go([rows], "final")
 
     def let_verdicts_go(self) -> None:
         """Let the verdicts on all units go; what a next resolution needs of them is kept apart."""
         every = (*self.outdated, *self.verdicts)
         found = list(dict.fromkeys(digest for verdicts in every for digest in verdicts if digest))
-        if self.ledger.keep == "all":
+        if self.given.ledger.keep == "all":
             hold(self.cache, found)
         else:
             found = [digest for digest in found if not held(self.cache, digest)]
-        self.ledger.let_go(found, "final", "stages")
+        self.given.ledger.let_go(found, "final", "stages")
 
     def _cached(self, key: str, number: int) -> UnitResult | None:
         """Return the cached result, unless something of it is gone that is not made again when it is asked for."""
@@ -229,7 +215,7 @@ class Run:
         if digest is None or not self.objects.exists(digest):
             return None
         result = read_result(self.objects, digest)
-        if self.again is not None and result.unread != 0:
+        if self.given.again is not None and result.unread != 0:
             return None
         # Touched, so that collection does not take them before the merge comes to them.
         there = {found: self.objects.touch(found) for found in result.objects}
@@ -242,17 +228,18 @@ class Run:
             self.cache.get(texts_key(result.rows))  # where their texts are stays known as long as the unit is used
         return result
 
-    def _resolve(self, number: int) -> list[str | None]:
-        """Return the verdicts on each unit of the step that ends a segment."""
+    def _resolve(self, number: int, needed: Collection[int] = ()) -> list[str | None]:
+        """Return the verdicts on each unit of the step that ends a segment; needed: units whose verdicts are read."""
         ready, results = self.made.segments[number].corpus, self.results[number]
         assert ready is not None and isinstance(ready.operator, CorpusStep)  # noqa: S101 - so a segment ends
         base = self.done
+        needed = range(len(self.placed)) if self.given.ledger.keep == "all" else needed
 
         def told(share: float) -> None:
             self.done = max(self.done, base + int(self.share * share))
             self._tell()
 
-        found = self.resolver.resolve(ready.operator, results, lambda at: self._again(number, [at]), told)
+        found = self.resolver.resolve(ready.operator, results, lambda at: self._again(number, [at]), told, needed)
         if len(self.verdicts) > number:  # it was resolved before: the bar stands where it stood
             self.done = base
         return found

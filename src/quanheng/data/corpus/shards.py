@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 PARQUET = "application/vnd.apache.parquet"
 #: A row group is also closed at this many bytes of text, so that memory is bounded whatever the rows are.
 GROUP_BYTES = 32 * 1024 * 1024
+#: A shard that holds this part of its bytes also ends where a source does: what is added behind leaves it as it is.
+ENDS_WITH_SOURCE = 8
 
 #: Column name and Arrow type, by name, so that nothing heavy is imported here.
 Columns = tuple[tuple[str, str], ...]
@@ -36,6 +38,7 @@ DECISION_COLUMNS: Columns = (
     ("of", "string"),
     ("measure", "string"),
     ("spans", "string"),
+    ("url", "string"),
 )
 #: Few distinct values; every other column is written plain, so that the dictionary limit of a page never decides.
 _DICTIONARIES = ("source", "reason", "decision", "flags.list.element")
@@ -174,8 +177,14 @@ class ShardWriter:
             # Hands the exception on, so that the half-written object is abandoned.
             self._open[0].__exit__(kind, error, trace)
         elif self._open is not None:
+            self.end_source()
+            self.ended_open = self._open is not None
             self._close()
-            self.ended_open = True
+
+    def end_source(self) -> None:
+        """Note that a source ended: what is added from now on is of another one."""
+        if self._open is not None and self._open[2].bytes * ENDS_WITH_SOURCE >= self._shard_bytes:
+            self._close()
 
     def adopt(self, layers: Sequence[Layer], counts: Sequence[int]) -> None:
         """Take shards that were written before, by the same options, as the first ones; each of them is full."""

@@ -44,7 +44,8 @@ NOTHING = Size(0, 0, 0)
 class Dropped(NamedTuple):
     """A document that was left out: place of its file in the unit, row, place of the step, why, and its beginning.
 
-    `of`: id of the document that it repeats; `measure`: how alike they are, as a decimal.
+    url: its address, "" when the file says none. of: id of the document that it repeats; measure: how alike they are,
+    as a decimal.
     """
 
     file: int
@@ -53,6 +54,7 @@ class Dropped(NamedTuple):
     reason: str
     excerpt: str
     characters: int
+    url: str
     of: str = ""
     measure: str = ""
 
@@ -156,21 +158,25 @@ class Runner:
             values = [[*had, reason] if hit else had for had, hit in zip(listed, holds.tolist(), strict=True)]
             counted.listed += int(holds.sum())
             return batch.with_columns({LISTED: values}, ((LISTED, "strings"),))
-        self.drop(ready.place, reason, batch, np.flatnonzero(holds).tolist())
+        gone = np.flatnonzero(holds).tolist()
+        self.drop(ready.place, [reason] * len(gone), batch, gone)
         return batch.take(np.flatnonzero(~holds).tolist())
 
     def drop(
-        self, place: int, reason: str, batch: Batch, rows: Sequence[int], of: Sequence[tuple[str, str]] = ()
+        self, place: int, reasons: Sequence[str], batch: Batch, rows: Sequence[int], of: Sequence[tuple[str, str]] = ()
     ) -> None:
-        """Note documents as dropped; `of`: for each the id of what it repeats, and how alike they are."""
+        """Note documents as dropped, each for its reason; `of`: the id of what it repeats, and how alike they are."""
         gone = batch.take(rows)
-        files, names = gone.column(FILE).to_pylist(), gone.column(ROW).to_pylist()
+        files, names, urls = (gone.column(name).to_pylist() for name in (FILE, ROW, URL))
         shown = excerpts(map(gone.text, range(len(gone))))
         lengths = gone.lengths.tolist()
-        for row, other in enumerate(of or [("", "")] * len(rows)):
-            self.dropped.append(Dropped(files[row], names[row], place, reason, shown[row], lengths[row], *other))
+        for row, (reason, other) in enumerate(zip(reasons, of or [("", "")] * len(rows), strict=True)):
+            what = files[row], names[row], place, reason, shown[row], lengths[row], urls[row]
+            self.dropped.append(Dropped(*what, *other))
         counted = self.counts.setdefault(place, Counted())
-        counted.dropped[reason] = counted.dropped.get(reason, NOTHING).plus(size_of_batch(gone))
+        for reason in dict.fromkeys(reasons):
+            size = size_of_rows(gone, [row for row, own in enumerate(reasons) if own == reason])
+            counted.dropped[reason] = counted.dropped.get(reason, NOTHING).plus(size)
 
     def _edit(self, ready: ReadyStep, made: Editor, batch: Batch, counted: Counted) -> Batch:
         edited, columns = self.call(made, made.edit, batch)

@@ -89,10 +89,13 @@ def rows_to_batch(rows: Sequence[Sequence[object]], columns: Columns) -> pa.Reco
     )
 
 
-def batches_of(stream: BinaryIO) -> Iterator[pa.RecordBatch]:
-    """Yield the record batches of a file that this module wrote, one in memory at a time."""
+def batches_of(stream: BinaryIO, names: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
+    """Yield the record batches of a file that this module wrote, one in memory at a time; of `names` only, if any."""
     import pyarrow as pa
 
     table = pa.ipc.open_file(stream)
+    if names and table.num_record_batches:
+        fields = [table.schema.get_field_index(name) for name in names]
+        table = pa.ipc.open_file(stream, options=pa.ipc.IpcReadOptions(included_fields=fields))
     for number in range(table.num_record_batches):
         yield table.get_batch(number)

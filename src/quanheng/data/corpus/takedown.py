@@ -13,15 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from quanheng.data.corpus.addresses import Addresses
 from quanheng.data.corpus.build import JSONL, ROWS_HEADER
 from quanheng.data.corpus.cards import card, croissant
 from quanheng.data.corpus.shards import DECISION_COLUMNS, PARQUET, ShardWriter, TableWriter, parquet_rows
 from quanheng.data.corpus.takedown_counts import Listed, Taken, counted
+from quanheng.data.corpus.taken_down import Down
 from quanheng.data.corpus.traces import (
     OpenLayer,
     Traces,
     emptied_decisions,
     emptied_lines,
+    has_addresses,
     kept_originals,
     tables,
 )
@@ -44,9 +47,9 @@ Progress = Callable[[int, int | None], None]
 class Wanted(Model):
     """Which documents go: whoever one of these names.
 
-    urls: addresses, one ending in * names all that begin so; of a document that was dropped none is recorded. digests:
-    `text_digest` of documents. sources: digests. match: a text that stands in the document, width and case aside. ids:
-    of documents, also of such as were dropped.
+    urls: addresses (`addresses.py`), one ending in * names all that begin so. digests: `text_digest` of documents.
+    sources: digests. match: a text that stands in the document, width and case aside. Addresses and ids also name
+    documents that were dropped.
     """
 
     urls: tuple[str, ...] = ()
@@ -54,17 +57,6 @@ class Wanted(Model):
     sources: tuple[str, ...] = ()
     match: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
-
-    def columns(self, known: Sequence[str]) -> list[str]:
-        """Return the columns that decide."""
-        wanted = {
-            "id": self.ids,
-            "url": self.urls,
-            "text_digest": self.digests,
-            "source": self.sources,
-            "text": self.match,
-        }
-        return [name for name, asked in wanted.items() if asked and name in known]
 
     def parts(self) -> tuple[str, ...]:
         """Return the texts of `match` as they are looked for; Invalid "blank_text" for one that every document has."""
@@ -83,26 +75,68 @@ def take_down(
     corpus: Corpus,
     layers: Sequence[Layer],
     open_layer: OpenLayer,
-    wanted: Wanted,
+    wanted: Wanted | Down,
     objects: LocalObjects,
     sources: Sequence[Source],
     progress: Progress,
 ) -> tuple[Corpus, tuple[Layer, ...], Taken]:
     """Return the new version, its layers, and what was taken.
 
+    wanted: what is named, or what was taken down before and is to stay down: then it is no fault where the corpus has
+    nothing of it, and a copy may stay (`Taken.copies`). The list of all that was taken down so far is among the layers.
+
     Raises NotFound "no_such_source" or "no_such_document" for a source, digest or id that the corpus has not,
-    "nothing_matches" when nothing is named in any layer, Conflict "kept_elsewhere" for the id of a copy whose original
-    would stay, Invalid "empty_corpus" when no document would be left.
+    "nothing_matches" when nothing is named in any layer, Conflict "kept_elsewhere" for the id or the whole address of a
+    copy whose original would stay, Invalid "empty_corpus" when no document would be left.
     """
+    down, is_again = Down.of(layers, open_layer), isinstance(wanted, Down)
+    if isinstance(wanted, Down):
+        down.update(wanted)
+        known = {share.source for share in corpus.per_source}
+        wanted = Wanted(ids=tuple(down.documents), digests=down.digests, sources=tuple(sorted(down.sources & known)))
+    _check_sources(corpus, wanted.sources)
+    digests = (share.source for share in corpus.per_source)
+    named = Named(wanted, Addresses(wanted.urls, dict(zip(digests, sources, strict=True))))
+    taken = Taken(whole=named.sources)
+    kept, shards, rows_digest = _shards_without(corpus, layers, open_layer, named, objects, taken, progress)
+    told = [layer for layer in layers if layer.title.startswith("decisions/")]
+    ids = _dropped(named, taken, told, open_layer, is_again=is_again)
+    traces = Traces(ids, named.sources, named.parts, taken.quotes, named.addresses)
+    decisions, personal = _decisions(told, open_layer, objects, taken, traces)
+    others = [
+        emptied_lines(layer.title, open_layer, objects, traces, drop=layer.title == SAMPLES)
+        for layer in layers
+        if layer.title in ("rejected.jsonl", SAMPLES)
+    ]
+    taken.emptied, taken.dropped = traces.emptied, set(traces.dropped)
+    if not is_again:
+        _check_named(wanted, taken)
+    filtered, hits = _filtered(open_layer, objects, taken)
+    model = counted(corpus, shards, rows_digest, taken, personal, filtered)
+    down.note(taken, traces)
+    with open_layer(shards[0].title) as stream:
+        columns = _more_columns(stream)
+    made = [*kept, *decisions, others[0], hits, *others[1:], down.store(objects)]
+    return model, (*made, *_told(model, sources, made, columns, objects)), taken
+
+
+def _shards_without(
+    corpus: Corpus,
+    layers: Sequence[Layer],
+    open_layer: OpenLayer,
+    named: Named,
+    objects: LocalObjects,
+    taken: Taken,
+    progress: Progress,
+) -> tuple[list[Layer], list[Shard], str]:
+    """Return the shards without what is named, which is added to `taken`, as layers and as told, and rows_digest."""
     import hashlib
 
-    _check_sources(corpus, wanted.sources)
-    parts = wanted.parts()
-    taken, shards, kept = Taken(whole=frozenset(wanted.sources)), [], []
+    shards, kept = [], []
     rows = hashlib.sha256(ROWS_HEADER)
     by_title = {layer.title: layer for layer in layers}
     for number, shard in enumerate(corpus.shards):
-        hit = _rows_hit(open_layer(shard.title), wanted, parts, taken.digests)
+        hit = named.rows(open_layer(shard.title), taken.digests)
         layer, left = by_title[shard.title], shard.documents
         if hit:
             layer, left = _without(open_layer(shard.title), set(hit), shard.title, objects, corpus, taken)
@@ -120,22 +154,20 @@ def take_down(
             hint=("Withdraw the corpus: quanheng artifact withdraw", "请撤回整个语料：quanheng artifact withdraw"),
             code="empty_corpus",
         )
-    _check_originals(wanted, taken, layers, open_layer)
-    traces = Traces({*taken.ids, *wanted.ids}, frozenset(wanted.sources), parts, taken.quotes)
-    decisions, personal = _decisions(layers, open_layer, objects, taken, traces)
-    others = [
-        emptied_lines(title, open_layer, objects, traces, drop=title == SAMPLES)
-        for title in ("rejected.jsonl", SAMPLES)
-        if title in by_title
-    ]
-    taken.emptied = traces.emptied
-    _check_named(wanted, taken)
-    filtered, hits = _filtered(open_layer, objects, taken)
-    model = counted(corpus, shards, "sha256:" + rows.hexdigest(), taken, personal, filtered)
-    with open_layer(shards[0].title) as stream:
-        columns = _more_columns(stream)
-    made = [*kept, *decisions, others[0], hits, *others[1:]]
-    return model, (*made, *_told(model, sources, made, columns, objects)), taken
+    return kept, shards, "sha256:" + rows.hexdigest()
+
+
+def _dropped(
+    named: Named, taken: Taken, decisions: Sequence[Layer], open_layer: OpenLayer, *, is_again: bool
+) -> set[str]:
+    """Return the ids of all that is named, of what was dropped too."""
+    whole, begun = named.addresses.dropped(decisions, open_layer)
+    if not is_again:
+        _check_originals([*sorted(named.ids), *sorted(whole)], taken, decisions, open_layer)
+    passed = sorted(named.ids) if is_again else sorted(begun)
+    taken.copies = len(_left(passed, taken, decisions, open_layer))
+    taken.addressed = all(has_addresses(layer, open_layer) for layer in decisions)
+    return {*taken.ids, *named.ids, *whole, *begun}
 
 
 def _check_sources(corpus: Corpus, named: Sequence[str]) -> None:
@@ -153,11 +185,15 @@ def _check_sources(corpus: Corpus, named: Sequence[str]) -> None:
             )
 
 
-def _check_originals(wanted: Wanted, taken: Taken, layers: Sequence[Layer], open_layer: OpenLayer) -> None:
+def _left(ids: Sequence[str], taken: Taken, decisions: Sequence[Layer], open_layer: OpenLayer) -> dict[str, str]:
+    """Return for each of these documents that was dropped for what it repeats of one that stays the id of that one."""
+    originals = kept_originals((id for id in ids if id not in taken.ids), decisions, open_layer)
+    return {id: kept for id, kept in originals.items() if kept not in taken.ids}
+
+
+def _check_originals(ids: Sequence[str], taken: Taken, decisions: Sequence[Layer], open_layer: OpenLayer) -> None:
     """Raise Conflict "kept_elsewhere" when a document is named whose text, or nearly that, a kept one still holds."""
-    decisions = [layer for layer in layers if layer.title.startswith("decisions/")]
-    originals = kept_originals((id for id in wanted.ids if id not in taken.ids), decisions, open_layer)
-    left = {id: kept for id, kept in originals.items() if kept not in taken.ids}
+    left = _left(ids, taken, decisions, open_layer)
     if not left:
         return
     copy, original = next(iter(left.items()))
@@ -167,8 +203,10 @@ def _check_originals(wanted: Wanted, taken: Taken, layers: Sequence[Layer], open
         f"the document {copy} was dropped as a copy: the kept document {original} holds its text, or nearly that",
         f"文档 {copy} 因重复已被剔除：相同或近似的文字仍在保留的文档 {original} 中",
         hint=(
-            f"Look at what was kept, and name it too: {named}; or name its source, or a text that stands in both.",
-            f"请查看所保留的文档，并一并指明：{named}；也可指明其来源，或两者共有的文字。",
+            f"Look at what was kept, and name it too: {named}; or name its source, or a text that stands in both. To "
+            "take down only what an address names, end it in *.",
+            f"请查看所保留的文档，并一并指明：{named}；也可指明其来源，或两者共有的文字。"
+            "如只下架该网址自身的内容，请在网址末尾加 *。",
         ),
         code="kept_elsewhere",
     )
@@ -193,46 +231,56 @@ def _check_named(wanted: Wanted, taken: Taken) -> None:
             "no document of the corpus is named by this",
             "语料中没有符合条件的文档",
             hint=(
-                "Addresses must be whole, or end in *. Documents that were dropped before carry no address: name them "
-                "by id, source or text. Look first: quanheng corpus samples",
-                "网址须写完整，或以 * 结尾；此前已剔除的文档没有网址记录，请按编号、来源或文字指明。"
-                "可先查看：quanheng corpus samples",
+                "Addresses must be whole, or end in *; of a document without one the name of its file counts. Look "
+                "first: quanheng corpus samples",
+                "网址须写完整，或以 * 结尾；没有网址的文档以其文件名为准。可先查看：quanheng corpus samples",
             ),
             code="nothing_matches",
         )
 
 
-def _rows_hit(stream: BinaryIO, wanted: Wanted, parts: Sequence[str], digests: set[str]) -> list[int]:
-    """Return the numbers of the rows of a shard that are named; digests that name one are added to `digests`."""
-    import pyarrow.parquet as pq
+class Named:
+    """What is named, to be looked for in shards. parts: texts as `shadow` folds them."""
 
-    found, first = [], 0
-    ids, asked, sources = frozenset(wanted.ids), frozenset(wanted.digests), frozenset(wanted.sources)
-    addresses = frozenset(url for url in wanted.urls if not url.endswith("*"))
-    beginnings = tuple(url[:-1] for url in wanted.urls if url.endswith("*"))
-    with stream, pq.ParquetFile(stream, pre_buffer=False) as table:
-        names = wanted.columns(table.schema_arrow.names)
-        for group in range(table.num_row_groups if names else 0):
-            read = table.read_row_group(group, columns=names, use_threads=False)
-            columns = {name: read.column(name).to_pylist() for name in names}
-            for row in range(read.num_rows):
-                url = columns["url"][row] if "url" in columns else ""
+    def __init__(self, wanted: Wanted, addresses: Addresses) -> None:
+        self.addresses = addresses
+        self.parts = wanted.parts()
+        self.ids, self.sources = frozenset(wanted.ids), frozenset(wanted.sources)
+        self._digests = frozenset(wanted.digests)
+        asked = {
+            "id": (self.ids, addresses),
+            "url": (addresses,),
+            "text_digest": (self._digests,),
+            "source": (self.sources, addresses),
+            "text": (self.parts,),
+        }
+        #: The columns that decide.
+        self._columns = [name for name, ways in asked.items() if any(ways)]
+
+    def rows(self, stream: BinaryIO, digests: set[str]) -> list[int]:
+        """Return the numbers of the rows of a shard that are named; digests that name one are added to `digests`."""
+        found, first = [], 0
+        for table in tables(stream, self._columns) if self._columns else ():
+            columns = {name: table.column(name).to_pylist() for name in table.schema.names}
+            if self.addresses:
+                urls = columns.get("url") or [None] * table.num_rows  # the first engine had none
+                columns["address"] = self.addresses.rows(columns["id"], columns["source"], urls)
+            for row in range(table.num_rows):
                 is_named = (
-                    url in addresses
-                    or (bool(beginnings) and bool(url) and url.startswith(beginnings))
-                    or ("source" in columns and columns["source"][row] in sources)
-                    or ("id" in columns and columns["id"][row] in ids)
+                    ("address" in columns and self.addresses.mean(columns["address"][row]))
+                    or ("source" in columns and columns["source"][row] in self.sources)
+                    or ("id" in columns and columns["id"][row] in self.ids)
                 )
-                if "text_digest" in columns and (digest := columns["text_digest"][row]) in asked:
+                if "text_digest" in columns and (digest := columns["text_digest"][row]) in self._digests:
                     digests.add(digest)
                     is_named = True
-                if not is_named and parts:
+                if not is_named and self.parts:
                     seen = shadow(columns["text"][row]).text
-                    is_named = any(part in seen for part in parts)
+                    is_named = any(part in seen for part in self.parts)
                 if is_named:
                     found.append(first + row)
-            first += read.num_rows
-    return found
+            first += table.num_rows
+        return found
 
 
 def _without(
@@ -280,15 +328,12 @@ def _columns_of(schema: pa.Schema) -> tuple[tuple[str, str], ...]:
 
 
 def _decisions(
-    layers: Sequence[Layer], open_layer: OpenLayer, objects: LocalObjects, taken: Taken, traces: Traces
+    old: Sequence[Layer], open_layer: OpenLayer, objects: LocalObjects, taken: Taken, traces: Traces
 ) -> tuple[list[Layer], Counter[str]]:
     """Return the decisions with those to take down, emptied of what has to go; and personal data that is gone."""
-    old = [layer for layer in layers if layer.title.startswith("decisions/")]
-    personal, asked = Counter[str](), frozenset(traces.ids - taken.ids.keys())
+    personal = Counter[str]()
 
     def told(row: Mapping[str, Any]) -> None:
-        if row["id"] in asked:
-            taken.dropped.add(row["id"])
         if row["id"] not in taken.ids:
             return
         if row["decision"] == "mask":

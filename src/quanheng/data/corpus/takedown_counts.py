@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,14 +31,17 @@ REASON = "taken_down"
 class Taken:
     """What went: ids, by source documents, characters, bytes and tokens, and the sources' counts by what was done.
 
-    tokens are 0 where the corpus has none. whole: sources that go as such; what is quoted of them is known by its
-    source. digests, dropped: those asked for that were found in the shards, and ids asked for that were found among the
-    dropped. quotes: what other layers may have quoted. emptied: how often they did, of this or of what else was named.
+    ids: each with its source, its size, and the SHA-256 of its text. tokens are 0 where the corpus has none. whole:
+    sources that go as such; what is quoted of them is known by its source. digests, dropped: those asked for that were
+    found in the shards, and ids of what went of documents that were dropped. quotes: what other layers may have quoted.
+    emptied: how often they did, of this or of what else was named. copies: documents that were dropped for what they
+    repeat of one that stays, and are named by how addresses begin or were taken down before. addressed: whether the
+    corpus knows the addresses of what was dropped.
     """
 
     whole: frozenset[str] = frozenset()
 
-    ids: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+    ids: dict[str, tuple[str, tuple[int, ...], bytes]] = field(default_factory=dict)
     sources: dict[str, list[int]] = field(default_factory=dict)
     edited: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     reviewed: dict[str, dict[str, list[int]]] = field(default_factory=dict)
@@ -47,26 +51,29 @@ class Taken:
     dropped: set[str] = field(default_factory=set)
     quotes: Quotes = field(default_factory=Quotes)
     emptied: int = 0
+    copies: int = 0
+    addressed: bool = True
 
     def add(self, id: str, source: str, text: str, flags: Sequence[str], tokens: int) -> None:
         """Count a document."""
         if source not in self.whole:
             self.quotes.add(excerpt(text))
-        size = (1, len(text), len(text.encode("utf-8")), tokens)
+        data = text.encode("utf-8")
+        size = (1, len(text), len(data), tokens)
         # Interned: of a million documents each would hold its own copy of the digest of its source.
-        self.ids[id] = sys.intern(source), size
+        self.ids[id] = sys.intern(source), size, hashlib.sha256(data).digest()
         _plus(self.sources.setdefault(source, [0] * len(size)), size)
         self.language.update(flags[:1])
         self.masked += "masked" in flags
 
     def rows(self) -> Iterator[tuple[object, ...]]:
         """Yield the decisions that tell of what went."""
-        for id, (source, _) in self.ids.items():
-            yield id, source, "drop", REASON, "", "", "", ""
+        for id, (source, *_) in self.ids.items():
+            yield id, source, "drop", REASON, "", "", "", "", ""
 
     def note(self, into: dict[str, dict[str, list[int]]], id: str, names: Iterable[str]) -> None:
         """Count a document that is gone under each of the names that it had been counted under."""
-        source, size = self.ids[id]
+        source, size, _ = self.ids[id]
         for name in names:
             _plus(into.setdefault(source, {}).setdefault(name, [0] * len(size)), size)
 

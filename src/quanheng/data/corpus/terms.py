@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from quanheng.errors import Invalid, NotFound, Text, Unavailable
+from quanheng.data.corpus.term_words import by_field, in_codes
+from quanheng.errors import Invalid, NotFound, Text, Unavailable, system_said
 from quanheng.kinds.kind_words import reason, reason_en
 from quanheng.kinds.lexicons import Admission, Lexicon, LexiconTerm, LexiconV3
 from quanheng.store import canonical_json
@@ -144,13 +145,13 @@ def _cells_of(line: str) -> dict[str, str]:
     """Return the fields of a line as cells of a sheet; a line that is no object stands under `term`."""
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, Mapping):
         return {"term": line.strip()}
     return {
         str(name): "；".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-        for name, value in found.items()
+        for name, value in by_field(found).items()
     }
 
 
@@ -212,10 +213,10 @@ def _text(path: Path) -> str:
             code="no_such_path",
         ) from error
     except OSError as error:
-        why = error.strerror or type(error).__name__
+        why = system_said(error)
         raise Unavailable(
-            f"{path} cannot be read: {why}",
-            f"无法读取 {path}：{why}",
+            f"{path} cannot be read: {why.en}",
+            f"无法读取 {path}：{why.zh}",
             hint=("Check its permissions.", "请检查其权限。"),
             code="unreadable_file",
         ) from error
@@ -223,11 +224,22 @@ def _text(path: Path) -> str:
 
 def _term(line: str) -> LexiconTerm | Text:
     try:
-        return LexiconTerm.model_validate_json(line)
+        return LexiconTerm.model_validate_json(_coded(line))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "line"
         return _told(first, where, line)
+
+
+def _coded(line: str) -> str:
+    """Return a line with codes in place of the words that a sheet has for them; any other line as it is."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return line  # LexiconTerm says what is wrong with it
+    if not isinstance(row, Mapping) or (coded := in_codes(row)) == row:
+        return line
+    return json.dumps(coded)
 
 
 #: What people call the fields of a term, in lines of JSON and in sheets; taken for none of them, but told.
@@ -266,8 +278,7 @@ def _bad(number: int, why: Text) -> Invalid:
         hint=(
             'A line is {"term": "…", "risk": "A.1.f", "mode": "review", "count" or "combine", "note": ""}. '
             "A spreadsheet is saved as .xlsx.",
-            '每行形如 {"term": "…", "risk": "A.1.f", "mode": "review、count 或 combine", "note": ""}；'
-            "表格请另存为 .xlsx。",
+            '每行形如 {"term": "…", "risk": "A.1.f", "mode": "复核、计数或组合", "note": ""}；表格请另存为 .xlsx。',
         ),
         code="bad_term",
     )

@@ -42,9 +42,11 @@ class CorpusTokenizer:
         try:
             self._tokenizer = tokenizers.Tokenizer.from_str(data.decode("utf-8"))
         except Exception as error:  # tokenizers raises plain Exception for whatever it cannot read
+            is_text = not isinstance(error, UnicodeDecodeError)
+            en, zh = (f"{error}", f"tokenizers 报告 {error}") if is_text else ("it is not UTF-8", "它不是 UTF-8 文本")
             raise Invalid(
-                f"this is not a tokenizer.json: {error}",
-                f"这不是 tokenizer.json：{error}",
+                f"this is not a tokenizer.json: {en}",
+                f"这不是 tokenizer.json：{zh}",
                 hint=("Give the tokenizer.json of HF tokenizers.", "请给出 HF tokenizers 的 tokenizer.json。"),
                 code="bad_tokenizer",
             ) from error

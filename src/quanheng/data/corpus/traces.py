@@ -12,7 +12,7 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -24,8 +24,12 @@ from quanheng.text.normalise import shadow
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from quanheng.data.corpus.addresses import Addresses
+
 OpenLayer = Callable[[str], BinaryIO]
 JSONL = "application/jsonl"
+#: What of a row about a document tells of its text.
+TELLING = ("excerpt", "spans", "url")
 #: So many characters at the end of a cut excerpt are taken for the beginning of a text that was named.
 LEAST_BEGUN = 4
 #: A document is known in a row that was not read by so many of its first characters, folded and without blanks; by
@@ -94,13 +98,17 @@ class Traces:
     """What may stand in no layer any more. parts: texts as `shadow` folds them. emptied: excerpts that went, so far.
 
     ids: of documents that are gone, and of their copies once `find_copies` was asked. quotes: of what is gone.
+    addresses: those that were named. dropped: what went of documents that were never in the corpus, by id, with the
+    source.
     """
 
     ids: set[str]
     sources: frozenset[str]
     parts: tuple[str, ...]
     quotes: Quotes
+    addresses: Addresses
     emptied: int = 0
+    dropped: dict[str, str] = field(default_factory=dict)
 
     def find_copies(self, decisions: Sequence[Layer], open_layer: OpenLayer) -> None:
         """Add the copies of what is gone, and their copies, which an earlier step may have dropped."""
@@ -114,15 +122,24 @@ class Traces:
                         self.ids.update(id for id, of in pairs if of and of in self.ids)
 
     def are_in(self, row: Mapping[str, Any]) -> bool:
-        """Return whether what a row quotes has to go; `row`: "excerpt", and what it has of "id" and "source".
+        """Return whether what a row tells of a text has to go; `row`: "excerpt", and what it has of the other columns.
 
-        One without "id" is of a row that was not read.
+        One without "id" is of a row that was not read; it has "file". Where spans lay, and an address, tells of a text.
         """
         quoted = row["excerpt"]
-        return bool(quoted) and (
-            row.get("id") in self.ids
-            or row.get("source") in self.sources
-            or self.quotes.hold(quoted)
+        is_named = row.get("source") in self.sources or (
+            row["id"] in self.ids
+            if "id" in row
+            else self.addresses.mean(row.get("url") or row["file"]) or self.addresses.id_of_broken(row) in self.ids
+        )
+        if is_named:
+            return any(row.get(name) for name in TELLING)
+        return bool(quoted) and self._quotes(row, quoted)
+
+    def _quotes(self, row: Mapping[str, Any], quoted: str) -> bool:
+        """Return whether an excerpt is of what is gone, or holds a text that was named."""
+        return (
+            self.quotes.hold(quoted)
             or ("id" not in row and self.quotes.begin_in(quoted))
             or (bool(self.parts) and any(self._says(form, len(quoted)) for form in _forms(quoted)))
         )
@@ -192,6 +209,14 @@ def _end(id: str, of: Mapping[str, str]) -> str:
     return id
 
 
+def has_addresses(layer: Layer, open_layer: OpenLayer) -> bool:
+    """Return whether a layer of decisions has the column of addresses."""
+    import pyarrow.parquet as pq
+
+    with open_layer(layer.title) as stream, pq.ParquetFile(stream, pre_buffer=False) as table:
+        return "url" in table.schema_arrow.names
+
+
 def emptied_decisions(
     layer: Layer,
     open_layer: OpenLayer,
@@ -208,18 +233,19 @@ def emptied_decisions(
         told(row)
         if row["id"] in traces.ids and row.get("source") not in traces.sources:
             traces.quotes.add_opening(row["excerpt"])
-        # Where spans lay also tells of a text.
-        if traces.are_in(row) or (row.get("spans") and row["id"] in traces.ids):
+        if traces.are_in(row):
             away.add(number)
+        if row["decision"] == "drop" and (number in away or row["id"] in traces.ids):
+            traces.dropped[row["id"]] = row["source"]
     if not away:
         return layer
     traces.emptied += len(away)
-    names = [name for name, _ in DECISION_COLUMNS]
-    with objects.writer() as out, TableWriter(out, DECISION_COLUMNS, group_rows=8192) as writer:
+    # Decisions of earlier engines have fewer columns; that they have no addresses is still seen.
+    columns = tuple(column for column in DECISION_COLUMNS if column[0] != "url" or has_addresses(layer, open_layer))
+    with objects.writer() as out, TableWriter(out, columns, group_rows=8192) as writer:
         for number, row in enumerate(_rows(open_layer(layer.title))):
-            left = {**row, "excerpt": "", "spans": ""} if number in away else row
-            # Decisions of the first engine have fewer columns.
-            writer.add((tuple(left.get(name) or "" for name in names), 0))
+            left = row | dict.fromkeys(TELLING, "") if number in away else row
+            writer.add((tuple(left.get(name) or "" for name, _ in columns), 0))
     return Layer(out.result.digest, out.result.size, PARQUET, layer.title)
 
 
@@ -232,8 +258,11 @@ def emptied_lines(title: str, open_layer: OpenLayer, objects: LocalObjects, trac
                 out.write(line)
                 continue
             traces.emptied += 1
+            if "id" not in row and (id := traces.addresses.id_of_broken(row)):
+                traces.dropped[id] = row["source"]
             if not drop:
-                out.write(canonical_json({**row, "excerpt": ""}) + b"\n")
+                left = {name: "" if name in TELLING else value for name, value in row.items()}
+                out.write(canonical_json(left) + b"\n")
     return Layer(out.result.digest, out.result.size, JSONL, title)
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from io import BufferedReader
 
 from quanheng.data.corpus.elsewhere import Elsewhere, Streamed
+from quanheng.data.corpus.keep import Ledger
 from quanheng.data.corpus.parts import Part, can_split, sample_parts, split
 from quanheng.data.corpus.recipe import Plan
-from quanheng.data.corpus.work import Facts, Unit, UnitFile
+from quanheng.data.corpus.work import Facts, Map, Unit, UnitFile
 from quanheng.errors import Invalid
 from quanheng.kinds.sources import Source
 from quanheng.store import Layer, LocalObjects
+from quanheng.store.cache import CacheLike
 
 #: Small files are done together: fewer objects to make durable.
 UNIT_BYTES = 8 * 1024 * 1024
@@ -20,6 +22,7 @@ UNIT_FILES = 256
 _STREAM_BYTES = 1024 * 1024
 
 PartsOf = Callable[[UnitFile], list[Part]]
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,21 @@ class SourceInput:
     model: Source
     layers: Mapping[str, Layer]
     hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a build was given: sources, recipe made ready, layers of its assets by role, and what it runs by."""
+
+    sources: Sequence[SourceInput]
+    made: Plan
+    layers: Mapping[str, str]
+    objects: LocalObjects
+    cache: CacheLike
+    progress: Progress
+    map: Map
+    ledger: Ledger
+    again: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from itertools import groupby
 from typing import BinaryIO, NamedTuple
 
 from quanheng.data.corpus.operator import Batch, Edited, Replaced, Verdict
@@ -65,11 +64,12 @@ def apply_verdicts(
         before = size_of_batch(batch)
         after = _edited(place, batch, first, spans, counted, runner.tokens) if spans else batch
         gone = {row: drops[first + row] for row in range(len(batch)) if first + row in drops}
-        for reason, some in groupby(gone.items(), lambda item: item[1].reason):
-            rows, found = zip(*some, strict=True)
-            runner.drop(place, reason, after, rows, [drop.of for drop in found])
         first += len(batch)
         if gone:
+            drops_here = gone.values()
+            runner.drop(
+                place, [drop.reason for drop in drops_here], after, list(gone), [drop.of for drop in drops_here]
+            )
             after = after.take([row for row in range(len(after)) if row not in gone])
         counted.add(before, size_of_batch(after))
         yield after

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: A change of the reading of files or of the shape of a unit's results is a new version.
-VERSION = 4
+VERSION = 5
 BATCH_DOCUMENTS = 1024
 BATCH_CHARACTERS = 2_000_000
 DROPPED_COLUMNS = (
@@ -67,6 +67,7 @@ DROPPED_COLUMNS = (
     ("reason", "string"),
     ("excerpt", "string"),
     ("characters", "int64"),
+    ("url", "string"),
     ("of", "string"),
     ("measure", "string"),
 )
@@ -196,6 +197,7 @@ class BrokenRow(NamedTuple):
     reason: str
     excerpt: str
     byte: int | None
+    url: str
 
 
 @lru_cache(maxsize=4)
@@ -457,8 +459,7 @@ def read_broken(objects: ObjectStore, digest: str) -> Iterator[BrokenRow]:
     """Yield the broken rows of a unit."""
     with objects.open(digest) as stream:
         for line in stream:
-            file, row, reason, head, byte = json.loads(line)
-            yield BrokenRow(file, row, reason, head, byte)
+            yield BrokenRow(*json.loads(line))
 
 
 def read_dropped(objects: ObjectStore, digest: str) -> Iterator[Dropped]:

@@ -63,13 +63,15 @@ def corpus_bar(view: View) -> Bar:
     unclear = sum(1 for share in model.per_source if not share.licence_clear)
     if unclear:
         n = shown.count(unclear, "/per_source?licence_clear=false", digest)
-        words = ("{} of its sources have no clear licence.", "其中 {} 个来源许可不明。")
-        said.append(format_html(view.say(*words), n))
+        have = "has" if unclear == 1 else "have"
+        said.append(
+            format_html(view.say(f"{{}} of its sources {have} no clear licence.", "其中 {} 个来源许可不明。"), n)
+        )
     whole = model.filtered.documents_filtered == model.filtered.documents
     if not whole:
         said.append(view.say("Not every document was searched for terms.", "尚有文档未经关键词查找。"))
     tone: Tone = "wait" if unclear or not whole or review else "ok"
-    word = format_html(view.say("{} documents", "{} 条"), kept)
+    word = format_html(view.say("{} documents", "{} 条", kept), kept)
     actions = (
         Action("sample.commit", Text("Draw a sample", "抽样"), {"corpus": digest, "purpose": "manual"}, main=True),
         Action("corpus.export", Text("Export", "导出"), {"corpus": digest}),

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from quanheng.core import shown
 from quanheng.core.call import ask
 from quanheng.core.pages import View
+from quanheng.core.preview import printable
 from quanheng.core.shown import Shown, Word
 from quanheng.data.corpus.account import Unit
 from quanheng.data.pages.account import FIELDS, name_of, reasons_of, share_place, switch, unit_of
@@ -164,7 +165,7 @@ def _first_engine(view: View, recipe: RecipeV1) -> list[tuple[str, Any]]:
 
 
 def _characters(view: View, n: int, name: str) -> Any:
-    return format_html(view.say("{} characters", "{} 字"), shown.count(n, f"/recipe/{name}"))
+    return format_html(view.say("{} characters", "{} 字", n), shown.count(n, f"/recipe/{name}"))
 
 
 def composition(view: View, model: Corpus) -> dict[str, Any]:
@@ -367,6 +368,7 @@ def _row(
     return {
         "id": row["id"],
         "title": title_of(model, row["source"]),
+        "url": printable(row["url"]),
         "text": shown.passage(text, _place(row, decision), spans=spans, width=0 if whole else shown.PASSAGE),
         "cut": index is not None and len(text) > shown.PASSAGE and not whole,
         "href": "?" + urlencode({"tab": "samples", "document": index}) if index is not None else "",

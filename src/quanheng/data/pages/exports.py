@@ -62,7 +62,7 @@ def export_bar(view: View) -> Bar:
     ]
     if model.tokens:
         counts.insert(1, (_sum(model.tokens, "tokens", digest), view.say("tokens", "词元"), ""))
-    return Bar(format_html(view.say("{} documents", "{} 条"), documents), "ok", tuple(counts))
+    return Bar(format_html(view.say("{} documents", "{} 条", documents), documents), "ok", tuple(counts))
 
 
 def _sum(values: Mapping[str, int], name: str, digest: str) -> Any:
@@ -117,7 +117,7 @@ def mix_bar(view: View) -> Bar:
     short = shown.count(model.shortfall, "/shortfall", digest)
     at = f"{digest} /planned", f"{digest} /total"
     return Bar(
-        format_html(view.say("{} tokens", "{} 个词元"), planned),
+        format_html(view.say("{} tokens", "{} 个词元", planned), planned),
         "wait" if model.shortfall else "ok",
         (
             (shown.count(model.total, "/total", digest), view.say("wanted", "目标词元"), ""),

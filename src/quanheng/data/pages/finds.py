@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from quanheng.core import permission, shown
 from quanheng.core.call import ask
 from quanheng.core.pages import View
+from quanheng.core.preview import printable
 from quanheng.data.page_decisions import DUPLICATES
 from quanheng.data.pages.corpus import number_of, risk_name, terms_found, title_of
 from quanheng.kinds.code_words import PERSONAL_DATA
@@ -96,6 +97,7 @@ def _pair(view: View, model: Corpus, row: Mapping[str, Any]) -> dict[str, Any]:
         "measure": shown.quote(row["measure"], gone + "#measure") if row["measure"] and near else "",
         "id": row["id"],
         "title": title_of(model, row["source"]),
+        "url": printable(row["url"]),
         "text": shown.passage(row["excerpt"], gone + "#excerpt", width=WIDTH),
         "kept": _kept(model, kept) if kept else None,
     }
@@ -112,6 +114,7 @@ def _kept(model: Corpus, kept: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": kept["id"],
         "title": title_of(model, kept["source"]),
+        "url": printable(kept["url"]),
         "text": shown.passage(kept["text"], place, width=WIDTH),
         "href": "?" + urlencode({"tab": "samples", "document": kept["index"]}) if stays else "",
     }
@@ -188,6 +191,7 @@ def _masked(model: Corpus, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": row["id"],
         "title": title_of(model, row["source"]),
+        "url": printable(row["url"]),
         "text": shown.passage(row["excerpt"], place, spans=[(start, end, "soft") for start, end in row["masked"]]),
     }
 
@@ -258,6 +262,7 @@ def _listed(view: View, model: Corpus, row: Mapping[str, Any]) -> dict[str, Any]
         "digest": row["text_digest"],
         "text": text,
         "title": title_of(model, row["source"]),
+        "url": printable(row["url"]),
         "href": "?" + urlencode({"tab": "samples", "document": row["index"]}),
         "risks": [{"id": id_, "name": risk_name(id_, view.language)} for id_ in sorted(row["risks"]) if id_ in RISKS],
         "reasons": [_reason(view, name) for name in row["reasons"]],
@@ -272,7 +277,7 @@ def compare(view: View, model: Corpus) -> dict[str, Any]:
     others = [row for row in rows if row["digest"] != digest and not row["withdrawn"]]
     other, seed = view.query.get("other", ""), number_of(view.query.get("seed", ""))
     other = other if any(row["digest"] == other for row in others) else ""
-    choices = [{"digest": row["digest"], "title": _named(row), "on": row["digest"] == other} for row in others]
+    choices = [{**row, "title": _named(row), "on": row["digest"] == other} for row in others]
     if not other:
         return {"choices": choices, "other": ""}
     found = ask(view.session, "corpus.diff", {"first": digest, "second": other, "seed": seed})

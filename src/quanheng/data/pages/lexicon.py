@@ -24,7 +24,7 @@ WITHIN = 30
 #: Owners among which one may choose; more are found by text.
 OWNERS = 50
 #: The same, short, to choose from.
-FORMS = {"review": ("for review", "仅复核"), "count": ("counted only", "仅计数"), "combine": ("combined", "组合词")}
+FORMS = {"review": ("for review", "列入复核"), "count": ("counted only", "仅计数"), "combine": ("combined", "组合词")}
 TONES: Mapping[str, Tone] = {"in_force": "na", "expiring": "wait", "expired": "no"}
 
 
@@ -74,7 +74,7 @@ def lexicon_bar(view: View) -> Bar:
             (shown.count(model.bad_rows, "/bad_rows", digest), view.say("rows left out", "未登记的行"), "wait")
         )
     attention = found["expired"] or found["expiring"] or len(counts) > 3
-    word = format_html(view.say("{} terms", "{} 个词"), shown.count(model.terms, "/terms", digest))
+    word = format_html(view.say("{} terms", "{} 个词", model.terms), shown.count(model.terms, "/terms", digest))
     return Bar(word, "wait" if attention else "na", tuple(counts), _said(view, model), _actions(model, digest))
 
 

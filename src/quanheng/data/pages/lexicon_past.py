@@ -261,6 +261,7 @@ def _use(row: Mapping[str, Any]) -> dict[str, Any]:
     digest = row["digest"]
     return {
         "digest": digest,
+        "names": row["names"],
         "withdrawn": row["withdrawn"],
         "documents": shown.count(row["documents"], "/totals/documents", digest),
         "hit": shown.count(row["documents_hit"], "/filtered/documents_hit", digest),

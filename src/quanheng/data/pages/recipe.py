@@ -77,7 +77,7 @@ def said_params(params: Mapping[str, Any]) -> str:
         elif isinstance(value, dict):
             text = ", ".join(f"{key}: {item}" for key, item in value.items())
         else:
-            text = str(value).lower() if isinstance(value, bool) else str(value)
+            text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
         if text:
             found.append(f"{name} = {text}")
     return "; ".join(found)
@@ -111,8 +111,12 @@ def _step(view: View, model: Corpus, place: int, index: int | None, skipped: boo
         name = reason_name(step.reason or "")
         field = "drop" if step.drop is not None else "review"
         said = shown.quote(getattr(step, field), f"{at}/{field}", tag="code")
-        row |= {"what": view.say(name.en, name.zh), "name": "", "how": said}
+        row |= {"what": _as_title(view.say(name.en, name.zh)), "name": "", "how": said}
     return {**row, "took": _took(view, model.funnel[index], index) if index is not None else ""}
+
+
+def _as_title(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _does(view: View, step: Any) -> Word | None:
@@ -132,14 +136,14 @@ def _took(view: View, step: FunnelStep, index: int) -> Any:
     fewer = step.characters_before - step.characters_after
     if step.documents_before != step.documents_after:
         n = shown.count(step.documents_before - step.documents_after, f"{at}/documents_before - {at}/documents_after")
-        return format_html(view.say("−{} documents", "−{} 条"), n)
+        return format_html(view.say("−{} documents", "−{} 条", n), n)
     if not fewer:
         return view.say("nothing", "无")
     n = shown.count(
         abs(fewer),
         f"{at}/characters_{'before' if fewer > 0 else 'after'} - {at}/characters_{'after' if fewer > 0 else 'before'}",
     )
-    return format_html(view.say("{}{} characters", "{}{} 字"), "−" if fewer > 0 else "+", n)
+    return format_html(view.say("{}{} characters", "{}{} 字", n), "−" if fewer > 0 else "+", n)
 
 
 def funnel_places(model: Corpus) -> dict[int, int]:
@@ -181,7 +185,7 @@ def linted(view: View, found: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for step in found["steps"]:
         reason = step["reason"] or {"en": "", "zh": ""}
-        told = operator_name(view, step["use"]) if step["use"] else view.say(reason["en"], reason["zh"])
+        told = operator_name(view, step["use"]) if step["use"] else _as_title(view.say(reason["en"], reason["zh"]))
         rows.append(
             {
                 "step": step["step"],

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from quanheng.core import shown
 from quanheng.core.call import ask
+from quanheng.core.inputs import Takes, marker
+from quanheng.core.offered import titled
 from quanheng.core.pages import View
 from quanheng.core.shown import Word
+from quanheng.core.sizes import size_text
+from quanheng.data.corpus_verbs import RecipeAssets
 from quanheng.data.pages.corpus import number_of
-from quanheng.data.pages.recipe import linted
+from quanheng.data.pages.recipe import asset_name, linted, operator_name
 from quanheng.errors import QuanhengError
+from quanheng.kinds.code_words import NOTES, code_word
 from quanheng.kinds.drop_reasons import reason_name
 
 #: Sizes of the sample that can be chosen: more say more and take longer.
 SIZES = (200, 1000, 2000, 10_000)
 FIRST_SIZE = 1000
+#: So many artifacts of a kind are offered, the newest.
+OFFERED = 50
 #: The drawing of a column: width of a bar's field, height of the highest bar, fields at least.
 FIELD, HEIGHT, FIELDS = 15, 70, 22
 #: Quantiles told beside a drawing, in per cent.
 TOLD = (1, 5, 50, 95, 99)
 #: Characters of a document beside a condition, and how many stand on each side.
 WIDTH, BESIDE = 120, 4
-#: Columns in which operators leave notes for later steps.
-NOTES = ("hits", "masked", "personal_data_kept", "mojibake")
+#: What steps may read or ask, one artifact each.
+ROLES = ("lexicon", "classifier", "domain_classifier", "ngram_model", "scorer", "guard", "embedder")
 #: What the address of a place calls the answers that are on the page.
 ANALYSIS, PLAN = "analysis", "plan"
 
@@ -41,7 +49,7 @@ class Asked:
     documents: int
     seed: int
     attempt: str
-    lexicon: str
+    assets: Mapping[str, str]  # digests by role
 
     def of(self) -> dict[str, Any]:
         """Return the recipe, as queries take it."""
@@ -52,13 +60,13 @@ def tried(view: View) -> dict[str, Any]:
     """Return the form, the steps of the recipe, and, where they were asked for, the analysis and the estimate."""
     recipes = ask(view.session, "recipe.list", {})["recipes"]
     asked = _asked(view, [row["name"] for row in recipes])
+    wanted = set(asked.assets)
     found: dict[str, Any] = {
         "asked": asked,
         "recipes": [
             {**row, "title": view.say(row["en"], row["zh"]), "on": row["name"] == asked.recipe} for row in recipes
         ],
         "sizes": [{"n": n, "on": n == asked.documents} for n in SIZES],
-        "lexicons": _lexicons(view, asked.lexicon),
         "edit": bool(asked.toml) or "edit" in view.query,
         "toml": asked.toml or _toml(asked.recipe),
         "post": bool(asked.toml) or "edit" in view.query,
@@ -66,19 +74,27 @@ def tried(view: View) -> dict[str, Any]:
     }
     try:
         checked = ask(view.session, "recipe.lint", asked.of())
-        found |= {
-            "steps": linted(view, checked),
-            "name": checked["name"],
-            "labels": ", ".join(checked["labels"]),
-        }
-        found["title"] = view.say(checked["title"]["en"], checked["title"]["zh"])
+        found |= _checked(view, checked)
+        wanted = {role for step in checked["steps"] for role in step["needs"]}
+        asked = replace(asked, assets={role: one for role, one in asked.assets.items() if role in wanted})
         if "run" in view.query:
             found["analysis"] = _analysis(view, asked)
         if "plan" in view.query:
             found["plan"] = _plan(view, asked)
     except QuanhengError as error:  # shown beside the form, so that what was typed stays
         found["error"] = error
+    found["assets"] = [_asset(view, role, asked.assets.get(role, "")) for role in ROLES if role in wanted]
     return found
+
+
+def _checked(view: View, checked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe that was found right: its title and its steps in words."""
+    return {
+        "title": view.say(checked["title"]["en"], checked["title"]["zh"]),
+        "name": checked["name"],
+        "steps": linted(view, checked),
+        "labels": ", ".join(checked["labels"]),
+    }
 
 
 def _asked(view: View, names: Sequence[str]) -> Asked:
@@ -90,7 +106,7 @@ def _asked(view: View, names: Sequence[str]) -> Asked:
         size if size in SIZES else FIRST_SIZE,
         number_of(view.query.get("seed", "")),
         view.query.get("attempt", "").strip(),
-        view.query.get("lexicon", ""),
+        {role: view.query[role] for role in ROLES if view.query.get(role)},
     )
 
 
@@ -100,22 +116,35 @@ def _toml(name: str) -> str:
     return shipped()[name].read_text("utf-8")
 
 
-def _lexicons(view: View, chosen: str) -> list[dict[str, Any]]:
-    rows = ask(view.session, "artifact.list", {"kind": "lexicon", "limit": 50})["rows"]
-    return [
-        {
-            "digest": row["digest"],
-            "title": " · ".join([*row["names"][:1], row["digest"].removeprefix("sha256:")[:12]]),
-            "on": row["digest"] == chosen,
-        }
-        for row in rows
-        if not row["withdrawn"]
-    ]
+def _asset(view: View, role: str, chosen: str) -> dict[str, Any]:
+    """Return the artifacts that may be given for a role, with the one that is."""
+    takes, name = marker(RecipeAssets.model_fields[role]), asset_name(view, role)
+    name = re.sub(r"^(an?|the) ", "", name)
+    assert isinstance(takes, Takes)  # noqa: S101 - so is each of ROLES declared
+    rows = [row for kind in takes.kinds for row in titled(_newest(view, kind))]
+    return {
+        "role": role,
+        "name": name[:1].upper() + name[1:],
+        "choices": [
+            {
+                "digest": row["digest"],
+                "title": " · ".join(
+                    [*([row["title"]] if row["title"] else []), *row["names"][:1], row["digest"][7:19]]
+                ),
+                "on": row["digest"] == chosen,
+            }
+            for row in rows
+        ],
+    }
+
+
+def _newest(view: View, kind: str) -> list[dict[str, Any]]:
+    rows = ask(view.session, "artifact.list", {"kind": kind, "limit": OFFERED})["rows"]
+    return [row for row in rows if not row["withdrawn"]]
 
 
 def _data(view: View, asked: Asked) -> dict[str, Any]:
-    data = {"sources": [view.artifact.digest], "seed": asked.seed, **asked.of()}
-    return data | ({"lexicon": asked.lexicon} if asked.lexicon else {})
+    return {"sources": [view.artifact.digest], "seed": asked.seed, **asked.of(), **asked.assets}
 
 
 def _analysis(view: View, asked: Asked) -> dict[str, Any]:
@@ -153,15 +182,23 @@ def _judge(view: View, judge: Mapping[str, Any], at: str) -> dict[str, Any]:
         "k": shown.count(k, f"{place}/k"),
         "n": shown.count(n, f"{place}/n"),
         "share": shown.share(k, n, f"{place}/k", f"{place}/n", places=1),
-        "taken": [_document(row, f"{place}/taken/{i}") for i, row in enumerate(judge["taken"][:BESIDE])],
-        "left": [_document(row, f"{place}/left/{i}") for i, row in enumerate(judge["left"][:BESIDE])],
+        "taken": [_document(view, row, f"{place}/taken/{i}") for i, row in enumerate(judge["taken"][:BESIDE])],
+        "left": [_document(view, row, f"{place}/left/{i}") for i, row in enumerate(judge["left"][:BESIDE])],
         "open": at == "/tried",
     }
 
 
-def _document(row: Mapping[str, Any], place: str) -> dict[str, Any]:
+def _word(view: View, field: str, code: str) -> str:
+    """Return what a code is called, "" where it has no word."""
+    if code in ("True", "False"):
+        return view.say("yes", "是") if code == "True" else view.say("no", "否")
+    said = code_word(field, code)
+    return view.say(said.en, said.zh) if said else ""
+
+
+def _document(view: View, row: Mapping[str, Any], place: str) -> dict[str, Any]:
     values = [
-        {"name": name, "value": shown.quote(plain(value), f"{place}/values/{name}")}
+        {"name": _word(view, "column", name) or name, "value": shown.quote(plain(value), f"{place}/values/{name}")}
         for name, value in row["values"].items()
         if name != "text"
     ]
@@ -217,9 +254,10 @@ def _column(
     quantiles = {share: (i, value) for i, (share, value) in enumerate(column.get("quantiles", ()))}
     return {
         "name": column["name"],
+        "word": _word(view, "column", column["name"]),
         "bars": [_bar(i, k, highest) for i, (_, _, k) in enumerate(bins)],
         "ticks": _ticks(bins),
-        "marks": [mark for limit in limits.get(column["name"], ()) if (mark := _mark(bins, limit))],
+        "marks": _marks(bins, limits.get(column["name"], ())),
         "decides": column["name"] in limits,
         "quantiles": [
             {
@@ -233,6 +271,7 @@ def _column(
         ],
         "values": [
             {
+                "word": _word(view, column["name"], str(value)),
                 "value": shown.quote(value, f"{at}/values/{i}/0"),
                 "k": shown.count(k, f"{at}/values/{i}/1"),
                 "share": shown.share(k, n, f"{at}/values/{i}/1", f"{ANALYSIS}#/documents", places=1),
@@ -272,6 +311,13 @@ def _short(value: Decimal) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}".rstrip("0").rstrip(".") or "0"
 
 
+def _marks(bins: Sequence[tuple[Decimal, Decimal, int]], limits: Sequence[Decimal]) -> list[dict[str, str]]:
+    """Return where thresholds stand among the bars; of those at one place each is written below the one before."""
+    marks = [mark for limit in limits if (mark := _mark(bins, limit))]
+    places = [mark["x"] for mark in marks]
+    return [{**mark, "y": str(8 + 10 * places[:i].count(mark["x"]))} for i, mark in enumerate(marks)]
+
+
 def _mark(bins: Sequence[tuple[Decimal, Decimal, int]], limit: Decimal) -> dict[str, str] | None:
     """Return where a threshold stands among the bars, at the edge where it lies beyond; None without bars."""
     if not bins:
@@ -306,11 +352,29 @@ def _plan(view: View, asked: Asked) -> dict[str, Any]:
         "work_all_bytes": ("the same, everything kept", "同上，全部保留"),
         "left_bytes": ("disk afterwards, corpus included (bytes)", "构建后占用磁盘（字节，含语料）"),
     }
-    rows = [(view.say(*names[name]), shown.count(int(found[name]), f"{PLAN}#/{name}")) for name in names]
+    rows = [
+        (
+            view.say(*names[name]),
+            shown.count(int(found[name]), f"{PLAN}#/{name}"),
+            "" if name == "documents" else size_text(int(found[name])),
+        )
+        for name in names
+    ]
     seconds = [
         ("cpu_s", ("processor time (s)", "处理器时间（秒）")),
         ("start_s", ("start-up of each process (s)", "每个进程的启动时间（秒）")),
     ]
     return {
-        "rows": rows + [(view.say(*pair), shown.quote(str(found[name]), f"{PLAN}#/{name}")) for name, pair in seconds]
+        "rows": rows
+        + [(view.say(*pair), shown.quote(str(found[name]), f"{PLAN}#/{name}"), "") for name, pair in seconds],
+        "questions": [
+            {
+                "step": row["step"],
+                "name": operator_name(view, row["use"]),
+                "asset": asset_name(view, row["role"]),
+                "documents": shown.count(row["documents"], f"{PLAN}#/questions/{place}/documents"),
+                "at_most": shown.count(row["at_most"], f"{PLAN}#/questions/{place}/at_most"),
+            }
+            for place, row in enumerate(found["questions"])
+        ],
     }

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from quanheng.core import labels
 from quanheng.core.sizes import size_text
 from quanheng.errors import Text
+from quanheng.kinds.counting import in_number
 from quanheng.kinds.kind_words import kind_word
 
 register = template.Library()
@@ -28,12 +29,14 @@ def language_of(context: Context) -> str:
 
 
 class _Say(template.Node):
-    def __init__(self, en: Any, zh: Any, name: str) -> None:
-        self.en, self.zh, self.name = en, zh, name
+    def __init__(self, en: Any, zh: Any, n: Any, name: str) -> None:
+        self.en, self.zh, self.n, self.name = en, zh, n, name
 
     def render(self, context: Context) -> str:
         expression = self.zh if language_of(context) == "zh" else self.en
         value = str(expression.resolve(context))
+        if self.n is not None and expression is self.en:
+            value = in_number(value, str(self.n.resolve(context)))
         if self.name:
             context[self.name] = value
             return ""
@@ -44,13 +47,15 @@ class _Say(template.Node):
 def say(parser: Parser, token: Token) -> _Say:
     """`{% say "English" "中文" %}`: the sentence in the language of the page; `… as name` keeps it instead.
 
-    Texts are written by us and may hold markup; what comes from elsewhere is put beside them, never inside.
+    `{% say "files" "个文件" n %}`: about `n` things, "file" where it is one. Texts are written by us and may hold
+    markup; what comes from elsewhere is put beside them, never inside.
     """
     words = token.split_contents()
     name = words[-1] if len(words) == 5 and words[3] == "as" else ""
-    if len(words) not in (3, 5):
-        raise template.TemplateSyntaxError(f"{words[0]} takes an English and a Chinese text")
-    return _Say(parser.compile_filter(words[1]), parser.compile_filter(words[2]), name)
+    if len(words) not in (3, 4) and not name:
+        raise template.TemplateSyntaxError(f"{words[0]} takes an English and a Chinese text, and what they count")
+    n = parser.compile_filter(words[3]) if len(words) == 4 else None
+    return _Say(parser.compile_filter(words[1]), parser.compile_filter(words[2]), n, name)
 
 
 @register.simple_tag(takes_context=True)
@@ -70,6 +75,12 @@ def text(context: Context, value: Any) -> str:
 def number(value: Any) -> str:
     """Return an integer with thousands separators."""
     return f"{int(value):,}" if isinstance(value, int) or str(value).lstrip("-").isdigit() else str(value)
+
+
+@register.filter
+def counting(label: Any, n: Any) -> str:
+    """Return what stands beside a number and says what it counts, as it is said of so many."""
+    return in_number(str(label), str(n))
 
 
 @register.filter

@@ -20,6 +20,7 @@ from quanheng.api.problems import heads
 from quanheng.api.reading import parameters
 from quanheng.core.artifacts import load_digest
 from quanheng.core.call import ask
+from quanheng.core.offered import titled
 from quanheng.core.preview import printable
 from quanheng.core.resolve import withdrawn
 from quanheng.core.verb import find_query
@@ -56,7 +57,7 @@ def artifacts(request: HttpRequest, project: str, suffix: str = "") -> HttpRespo
     if answer := data(found, suffix, "artifacts"):
         return answer
     context = {
-        "rows": [{**row, "names": [printable(item) for item in row["names"]]} for row in found["rows"]],
+        "rows": [{**row, "names": [printable(item) for item in row["names"]]} for row in titled(found["rows"])],
         "kinds": query(request, project, "artifact.kinds"),
         "chosen": kind,
         "name": name,

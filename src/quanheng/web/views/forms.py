@@ -20,6 +20,7 @@ from quanheng.core.call import call
 from quanheng.core.describe import Command, commands
 from quanheng.core.job_queries import job_with_request
 from quanheng.core.jobs import Result
+from quanheng.core.offered import titled
 from quanheng.core.session import Session
 from quanheng.core.verb import VERBS, Verb, find_verb, load
 from quanheng.errors import Invalid, QuanhengError, Text
@@ -31,7 +32,6 @@ from quanheng.web.form_examples import filled_examples
 from quanheng.web.form_fields import Given
 from quanheng.web.form_help import HEADINGS
 from quanheng.web.form_words import WARNINGS, label_of, noun_word
-from quanheng.web.offered import TITLED, titled
 from quanheng.web.signed_in import account_of, enter
 from quanheng.web.staged import stage, stage_texts, unreadable, with_staged
 
@@ -82,8 +82,8 @@ class Form:
         if not permission.decide(self.session, "read", "artifact.list").allowed:
             return []
         wanted = "" if kind == "*" else kind
-        found = http.query(self.request, self.project, "artifact.list", kind=wanted, limit=4 * form_fields.OFFERED)
-        return titled(found["rows"]) if wanted in TITLED else list(found["rows"])
+        found = http.query(self.request, self.project, "artifact.list", kind=wanted, limit=form_fields.OFFERED)
+        return titled(found["rows"])
 
 
 @sensitive_post_parameters()

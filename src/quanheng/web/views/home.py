@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from quanheng.core import pages, permission
 from quanheng.core.artifacts import load_digest
 from quanheng.core.call import ask
+from quanheng.core.offered import titled
 from quanheng.core.pages import View
 from quanheng.core.preview import printable
 from quanheng.core.session import Session
@@ -48,7 +49,7 @@ def home(request: HttpRequest, project: str) -> HttpResponseBase:
         "chain": [_link(project, kind, kinds.get(kind)) for kind in CHAIN],
         "others": [_link(project, kind, row) for kind, row in kinds.items() if kind not in (*CHAIN, "key")],
         "jobs": [{**row, "took": took(row), "percent": percent(row)} for row in recent],
-        "artifacts": [{**row, "names": [printable(name) for name in row["names"]]} for row in newest],
+        "artifacts": [{**row, "names": [printable(name) for name in row["names"]]} for row in titled(newest)],
         "head": http.query(request, project, "log.list", limit=1),
         "begin": _begin(session),
     }

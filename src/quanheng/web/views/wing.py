@@ -9,6 +9,7 @@ from django.urls import URLPattern, re_path
 from django.views.decorators.http import require_safe
 
 from quanheng.core import permission
+from quanheng.core.offered import titled
 from quanheng.core.preview import printable
 from quanheng.core.verb import VERBS, Verb, load
 from quanheng.errors import Text
@@ -73,7 +74,7 @@ def _kind(request: HttpRequest, project: str, kind: str, counts: dict[str, Any])
     return {
         "kind": kind,
         "count": counts.get(kind, {"count": 0, "more": False}),
-        "rows": [{**row, "names": [printable(name) for name in row["names"]]} for row in rows],
+        "rows": [{**row, "names": [printable(name) for name in row["names"]]} for row in titled(rows)],
         "makers": [verb.name for verb in VERBS.values() if kind in {made.split("/")[0] for made in verb.makes}],
     }
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,123 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.data.corpus.conftest import MakeSource
+from tests.unit.data.corpus.continued_corpora import RECIPE, made, old, shaped, states
 
-from build_texts import texts_of
-from quanheng.data.corpus import (
-    AssetInput,
-    CorpusResult,
-    SourceInput,
-    build,
-    parse_recipe,
-    read_lexicon,
-    run_here,
-)
+from quanheng.data.corpus import AssetInput, CorpusResult, SourceInput, parse_recipe
 from quanheng.data.corpus import continued as continued_module
 from quanheng.data.corpus import lines as lines_module
-from quanheng.data.corpus import units as units_module
 from quanheng.data.corpus.bottom_k import BottomK
 from quanheng.data.corpus.keep import KEEPS, Keep
-from quanheng.data.corpus.merge import Merge
 from quanheng.data.corpus.steps import Size
 from quanheng.data.corpus.tally import SourceTally, StepTally, Tally
-from quanheng.errors import Corrupt, Unavailable
-from quanheng.kinds.recipes import Recipe
 from quanheng.store import Cache, LocalObjects, MemoryCache
 from quanheng.text import personal_data
 from quanheng.text.personal_data import Span
-
-#: Documents are dropped, edited, masked, listed for review, hit by terms, and repeated.
-RECIPE = parse_recipe(
-    """
-name = "continued"
-title = { en = "continued", zh = "续" }
-labels = ["characters", "script"]
-[[steps]]
-use = "normalise"
-[[steps]]
-use = "length"
-[[steps]]
-use = "personal_data"
-[[steps]]
-use = "script"
-[[steps]]
-drop = "characters < 4"
-reason = "too_short"
-[[steps]]
-use = "deduplicate_exact"
-[[steps]]
-use = "lexicon"
-optional = true
-[[steps]]
-review = "risk_density > 0"
-reason = "listed"
-[[steps]]
-use = "deduplicate_lines"
-min_documents = 5
-[[steps]]
-use = "deduplicate_near"
-"""
-)
-
-
-def shaped(shard_bytes: int, row_group_rows: int) -> Recipe:
-    return RECIPE.model_copy(update={"shard_bytes": shard_bytes, "row_group_rows": row_group_rows})
-
-
-def source(make_source: MakeSource, seed: int, files: int = 3) -> SourceInput:
-    named = {}
-    for number in range(files):
-        texts = texts_of(10 * seed + number, 20)
-        lines = [json.dumps({"text": text}, ensure_ascii=False) for text in texts]
-        lines[5] = json.dumps({"text": f"请致电13812345678咨询第{seed}{number}号诈骗案的进展，谢谢大家。"})
-        lines[6] = json.dumps({"text": f"联系人邮箱是 a{seed}{number}@example.com，电话13912345678，欢迎来信。"})
-        named[f"{number}.jsonl"] = "\n".join([*lines, "{broken " + str(number)]).encode()
-    return make_source(named, f"来源 {seed}")
-
-
-@pytest.fixture
-def sources(make_source: MakeSource, monkeypatch: pytest.MonkeyPatch) -> list[SourceInput]:
-    """Return four sources, the third of them empty; a file is a unit."""
-    monkeypatch.setattr(units_module, "UNIT_FILES", 1)
-    found = [source(make_source, seed) for seed in (1, 2, 3)]
-    return [*found[:2], make_source({"empty.jsonl": b"\n"}, "空"), found[2]]
-
-
-@pytest.fixture
-def lexicon(tmp_path: Path, objects: LocalObjects) -> dict[str, AssetInput]:
-    path = tmp_path / "terms.jsonl"
-    path.write_text('{"term": "诈骗", "risk": "A.1.h"}\n', "utf-8")
-    _, terms = read_lexicon(path, title="t", version="1", owner="o")
-    return {"lexicon": AssetInput("sha256:" + "1" * 64, objects.put_bytes(terms).digest)}
-
-
-@pytest.fixture
-def merged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list to which each unit that a merge takes in adds the title of its first file."""
-    found: list[str] = []
-    add = Merge.add
-
-    def noted(self: Merge, placed: Any, results: Any) -> None:
-        found.append(f"{placed.source}/{placed.unit.files[0].title}")
-        add(self, placed, results)
-
-    monkeypatch.setattr(Merge, "add", noted)
-    return found
-
-
-def made(
-    given: Sequence[SourceInput],
-    objects: LocalObjects,
-    cache: Any,
-    recipe: Recipe = RECIPE,
-    assets: dict[str, AssetInput] | None = None,
-    **rest: Any,
-) -> CorpusResult:
-    return build(given, recipe, objects, cache, lambda done, total: None, run_here, assets, **rest)
-
-
-def old(number: int) -> list[str]:
-    return [f"{number}/{file}.jsonl" for file in range(3)]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +55,22 @@ def test_what_is_added_gives_the_bytes_of_everything_afresh(
     assert sum(share.broken_rows for share in last.per_source) == 9
     assert {step.step for step in last.funnel} >= {"read", "drop", "mask", "deduplicate"}
     assert (len(last.shards) > 3) == (shard_bytes < 2**30)
+
+
+def test_shards_that_hold_enough_stay_as_they_are(sources: list[SourceInput], objects: LocalObjects) -> None:
+    """From an eighth of its bytes on a shard ends with its source, so that what comes behind begins another."""
+    whole = made(sources, objects, MemoryCache(), shaped(2**30, 7))
+    assert len(whole.model.shards) == 1
+    size = 4 * whole.model.per_source[0].bytes_kept
+    cache, before = MemoryCache(), []
+    for n in (1, 2, 3, 4):
+        result = made(sources[:n], objects, cache, shaped(size, 7))
+        layers = [layer for layer in result.layers if layer.title.startswith("data/")]
+        assert layers[: len(before)] == before
+        before = layers
+        assert result == made(sources[:n], objects, MemoryCache(), shaped(size, 7))
+    kept = [share.documents_kept for share in result.model.per_source]
+    assert [shard.documents for shard in result.model.shards] == [documents for documents in kept if documents]
 
 
 @pytest.mark.parametrize("keep", KEEPS)
@@ -239,197 +148,6 @@ def test_a_document_that_goes_because_of_new_ones_makes_the_merge_begin_anew(
     assert result == made([first, second], objects, MemoryCache())
 
 
-def test_a_layer_that_went_makes_the_merge_begin_anew(
-    sources: list[SourceInput], objects: LocalObjects, lexicon: dict[str, AssetInput], merged: list[str]
-) -> None:
-    recipe = shaped(9_000, 7)
-    afresh = made(sources[:2], objects, MemoryCache(), recipe, lexicon)
-    first = made(sources[:1], objects, MemoryCache(), recipe, lexicon)
-    assert len({layer.title.split("/")[0] for layer in first.layers}) >= 5
-    for layer in first.layers:
-        if layer.title.startswith(("card", "croissant")):
-            continue
-        cache = MemoryCache()
-        made(sources[:1], objects, cache, recipe, lexicon)
-        merged.clear()
-        assert objects.delete(layer.digest)
-        assert made(sources[:2], objects, cache, recipe, lexicon) == afresh
-        assert merged == [*old(0), *old(1)], layer.title
-        assert all(objects.exists(found.digest) for found in afresh.layers)
-
-
-@pytest.mark.parametrize("title", ["data/part-00000.parquet", "decisions/part-00000.parquet", "samples.jsonl"])
-def test_a_layer_that_goes_in_this_moment_makes_the_merge_begin_anew(
-    title: str,
-    sources: list[SourceInput],
-    objects: LocalObjects,
-    lexicon: dict[str, AssetInput],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    afresh = made(sources[:2], objects, MemoryCache(), assets=lexicon)
-    cache = MemoryCache()
-    first = made(sources[:1], objects, cache, assets=lexicon)
-    gone = next(layer.digest for layer in first.layers if layer.title == title)
-    take_up = continued_module.take_up
-
-    def late(*args: Any) -> None:
-        objects.delete(gone)
-        take_up(*args)
-
-    # The package gives the function the name of its module.
-    monkeypatch.setattr(sys.modules[build.__module__], "take_up", late)
-    result = made(sources[:2], objects, cache, assets=lexicon)
-    assert result == afresh and result.left_bytes["final"] > sum(layer.size for layer in result.layers)
-
-
-def damage(objects: LocalObjects, digest: str, at: int, bits: int = 1) -> None:
-    """Flip bits of one byte of an object, as a disk does."""
-    path = objects.path(digest)
-    data = bytearray(path.read_bytes())
-    data[at] ^= bits
-    path.chmod(0o644)
-    path.write_bytes(data)
-
-
-def is_sound(objects: LocalObjects, digest: str) -> bool:
-    try:
-        objects.verify(digest)
-    except Corrupt:
-        return False
-    return True
-
-
-def test_a_layer_that_was_damaged_is_not_taken_up(
-    sources: list[SourceInput], objects: LocalObjects, lexicon: dict[str, AssetInput], merged: list[str]
-) -> None:
-    """Whether the damage makes it unreadable or is in a text: the new corpus is that of a merge from the beginning."""
-    recipe = shaped(9_000, 7)
-    afresh = made(sources[:2], objects, MemoryCache(), recipe, lexicon)
-    of_new = {layer.digest for layer in afresh.layers}
-    cache = MemoryCache()
-    first = made(sources[:1], objects, cache, recipe, lexicon)
-    found = {False: 0, True: 0}
-    for layer in first.layers:
-        if layer.title.startswith(("card", "croissant")):
-            continue
-        sound = objects.path(layer.digest).read_bytes()
-        # At the end of a shard stands what its columns are, and in a list something of a text.
-        for at in (0, layer.size // 3, layer.size // 2, layer.size - 7):
-            damage(objects, layer.digest, at)
-            merged.clear()
-            assert made(sources[:2], objects, MemoryCache(cache), recipe, lexicon) == afresh
-            assert merged == [*old(0), *old(1)], (layer.title, at)
-            assert all(is_sound(objects, new.digest) for new in afresh.layers), (layer.title, at)
-            # What the merge did not write again is left as it is, for whoever mends it.
-            written_again = layer.digest in of_new
-            assert is_sound(objects, layer.digest) == written_again
-            found[written_again] += 1
-            objects.path(layer.digest).chmod(0o644)
-            objects.path(layer.digest).write_bytes(sound)
-    assert found[True] >= 4 and found[False] >= 12
-
-
-def test_the_same_corpus_made_again_mends_all_of_its_layers(
-    sources: list[SourceInput], objects: LocalObjects, lexicon: dict[str, AssetInput], merged: list[str]
-) -> None:
-    cache = MemoryCache()
-    first = made(sources[:2], objects, cache, assets=lexicon)
-    layers = [layer for layer in first.layers if not layer.title.startswith(("card", "croissant"))]
-    for layer in layers:
-        damage(objects, layer.digest, layer.size // 2)
-    assert made(sources[:2], objects, cache, assets=lexicon) == first
-    assert all(is_sound(objects, layer.digest) for layer in layers)
-    merged.clear()
-    assert made(sources[:2], objects, cache, assets=lexicon) == first
-    assert merged == []
-
-
-def test_where_the_longest_merge_was_damaged_a_shorter_one_is_taken_up(
-    sources: list[SourceInput], objects: LocalObjects, lexicon: dict[str, AssetInput], merged: list[str]
-) -> None:
-    afresh, cache = made(sources, objects, MemoryCache(), assets=lexicon), MemoryCache()
-    made(sources[:1], objects, cache, assets=lexicon)
-    second = made(sources[:2], objects, cache, assets=lexicon)
-    damage(objects, next(layer.digest for layer in second.layers if layer.title == "samples.jsonl"), 20)
-    merged.clear()
-    assert made(sources, objects, cache, assets=lexicon) == afresh
-    assert merged == [*old(1), "2/empty.jsonl", *old(3)]
-
-
-def test_counts_that_were_damaged_are_not_taken_up(
-    sources: list[SourceInput], objects: LocalObjects, lexicon: dict[str, AssetInput], merged: list[str]
-) -> None:
-    afresh = made(sources[:2], objects, MemoryCache(), assets=lexicon)
-    cache = MemoryCache()
-    made(sources[:1], objects, cache, assets=lexicon)
-    [state] = states(objects, cache).values()
-    data = objects.path(state).read_bytes()
-    # Another number, and JSON as good as before.
-    damage(objects, state, data.index(b'"masked_documents":') + len(b'"masked_documents":'))
-    merged.clear()
-    assert made(sources[:2], objects, MemoryCache(cache), assets=lexicon) == afresh
-    assert merged == [*old(0), *old(1)]
-    made(sources[:1], objects, cache, assets=lexicon)
-    assert is_sound(objects, state)
-
-
-@pytest.mark.parametrize(
-    ("title", "at", "bits"),
-    [
-        ("data/part-00000.parquet", -7, 255),
-        ("data/part-00000.parquet", 60, 255),
-        ("decisions/", -1, 1),
-        ("samples.jsonl", 0, 1),
-        ("samples.jsonl", 30, 128),
-    ],
-)
-def test_a_layer_that_is_damaged_in_this_moment_makes_the_merge_begin_anew(
-    title: str,
-    at: int,
-    bits: int,
-    sources: list[SourceInput],
-    objects: LocalObjects,
-    lexicon: dict[str, AssetInput],
-    merged: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    recipe, cache = shaped(9_000, 7), MemoryCache()
-    afresh = made(sources[:2], objects, MemoryCache(), recipe, lexicon)
-    first = made(sources[:1], objects, cache, recipe, lexicon)
-    # The last one: full shards of decisions are not read.
-    bad = [layer.digest for layer in first.layers if layer.title.startswith(title)][-1]
-    take_up = continued_module.take_up
-
-    def late(*args: Any) -> None:
-        damage(objects, bad, at, bits)
-        take_up(*args)
-
-    monkeypatch.setattr(sys.modules[build.__module__], "take_up", late)
-    merged.clear()
-    assert made(sources[:2], objects, cache, recipe, lexicon) == afresh
-    assert merged == [*old(0), *old(1)]
-    assert all(is_sound(objects, layer.digest) for layer in afresh.layers)
-
-
-def test_a_layer_that_the_disk_cannot_read_is_not_taken_up(
-    sources: list[SourceInput],
-    objects: LocalObjects,
-    lexicon: dict[str, AssetInput],
-    merged: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    afresh, cache = made(sources[:2], objects, MemoryCache(), assets=lexicon), MemoryCache()
-    made(sources[:1], objects, cache, assets=lexicon)
-
-    def refused(self: LocalObjects, digest: str) -> None:
-        raise Unavailable("the disk did not answer", "磁盘出错", code="io_error")
-
-    monkeypatch.setattr(LocalObjects, "verify", refused)
-    merged.clear()
-    assert made(sources[:2], objects, cache, assets=lexicon) == afresh
-    assert merged == [*old(0), *old(1)]
-
-
 def test_another_recogniser_masks_every_excerpt_anew(
     make_source: MakeSource, objects: LocalObjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -478,15 +196,6 @@ def test_a_state_of_another_shape_is_none(
     merged.clear()
     made(sources[:2], objects, cache, assets=lexicon)
     assert merged == [*old(0), *old(1)]
-
-
-def states(objects: LocalObjects, cache: MemoryCache) -> dict[str, str]:
-    found = {}
-    for key, digest in dict.items(cache):
-        if objects.exists(digest) and b'"decisions":' in objects.path(digest).read_bytes():
-            found[key] = digest
-    assert found
-    return found
 
 
 def test_what_is_kept_of_a_merge_is_counts_and_no_text(
@@ -565,7 +274,8 @@ def test_a_sample_goes_on_where_it_was(k: int, documents: list[tuple[str, str]],
         for number in numbers:
             reason, name = documents[number]
             source = "sha256:" + f"{ord(name):064x}"
-            sample.add("drop", reason, source, f"id-{number}", lambda number=number: f"excerpt {number}", "of", "1")  # type: ignore[misc]
+            told = "of", "1", f"https://{number}.example/"
+            sample.add("drop", reason, source, f"id-{number}", lambda number=number: f"excerpt {number}", *told)  # type: ignore[misc]
 
     add(whole, range(len(documents)))
     add(first, range(cut))

@@ -288,6 +288,7 @@ def test_files_become_external_layers(shelf: Shelf, objects: LocalObjects) -> No
     assert passed_over == (".e/f.txt", "d.bin")
     assert [file.title for file in stored.files] == ["a.txt", "b/c.jsonl", "empty.txt"]
     assert (stored.counts.files, stored.counts.bytes) == (3, 5) and seen[-1] == (5, 5)
+    assert stored.blank == ("empty.txt",)
     for layer in stored.layers:
         assert layer.is_external and layer.digest == sha256_digest(shelf.files[layer.title])
         assert fetch(layer, HOSTS).read() == shelf.files[layer.title]

@@ -6,9 +6,10 @@ import doctest
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quanheng.data.corpus import extract as module
@@ -155,6 +156,37 @@ def test_any_markup_gives_text(page: str, mode: Mode) -> None:
     text = extract(page, mode, title=True)
     text.encode("utf-8")
     assert "\x00" not in text
+
+
+_PARTS = (
+    "<tr> </tr> <td> </td> <th> </th> <td/> <tbody> <thead> <caption> <col> <b> </b> <br> <pre>\n甲 </pre> <p> </p> 一"
+    " a&lt;b &amp;lt; &nbsp; &quot; x<y \u3000 &#0; <x-y> </x-y> <o:p> <td.x> <h:td> <form> </form> <input> <svg><td>"
+    " <script>a<td>b</script> <!--<td>--> <style>x{}</style> </svg> <math> <template><td>q</template> <plaintext>"
+    " <?php?> <textarea><td></textarea> <select><option>1 <table><tr><td>内</table> <noscript><i>n</i></noscript>"
+    " <title>t</title> <xmp>a</xmp> <ruby>漢<rt>kan <tr><td>三<td>四<tr><td>五<td>六"
+).split(" ")
+_ATTRIBUTES = ['title="a>b<td>"', "title='\"'", 'a"b=1', "a'b=1", "=x", "a=b=c nowrap", "x='&lt;&gt;'", "a=<td>", "/ x"]
+_TABLES = st.lists(st.sampled_from([*_PARTS, *(f"<td {one}>" for one in _ATTRIBUTES)]), max_size=25).map("".join)
+
+
+@given(_TABLES)
+@settings(max_examples=300)
+def test_a_table_is_read_from_its_markup_as_from_its_tree(inside: str) -> None:
+    tree = module._parsed(f"<body><table>{inside}</table></body>")
+    body: Any = tree.body if tree else None
+    for table in list(body.query_selector_all("table")) if body is not None else []:
+        if table.query_selector("table") is None:
+            written = module._written_rows(table.html)
+            assert written is None or written == module._rows(table)
+
+
+def test_a_usual_table_is_read_from_its_markup_and_one_too_large_from_its_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = '<table class="a"><tbody><tr><td title="1 &lt; 2">一<b>二</b></td><th>a&amp;b</th></tr></tbody></table>'
+    assert module._written_rows(usual) == [["一二", "a&b"]]
+    for other in ("<!-- -->", "<script>1</script>", '<svg viewBox="0"></svg>', '<i =="1"></i>', "<td>三</td>"):
+        assert module._written_rows(usual.replace("二", other)) is None
+    monkeypatch.setattr(module, "_MOST_WALKED", 11)
+    assert module._written_rows(usual) is None
 
 
 def test_encodings_of_pages() -> None:

@@ -120,6 +120,26 @@ def test_files_become_layers(tmp_path: Path, objects: LocalObjects) -> None:
             assert stream.read() == (folder / layer.title).read_bytes()
 
 
+@pytest.mark.parametrize("above", [0, 1000])
+def test_files_without_text_are_named(
+    tmp_path: Path, objects: LocalObjects, monkeypatch: pytest.MonkeyPatch, above: int
+) -> None:
+    """Empty ones of any format, blank ones of plain text; packed or not."""
+    monkeypatch.setattr(module, "PACK_ABOVE_FILES", above)
+    folder = tmp_path / "in"
+    blank = {"a_txt": b"", "b_pdf": b"", "c_md": b"\xef\xbb\xbf\r\n", "d_jsonl": "\u3000 \n".encode(), "e_txt": b"\0\n"}
+    text = {"f_txt": b".", "g_txt": b"\xff", "h_pdf": b" ", "i_txt": b" " * (1 << 17)}
+    write(folder, **blank, **text)
+    stored = store_files(scan_folder(folder), objects, quiet)
+    assert stored.blank == tuple(name.replace("_", ".") for name in blank)
+    stored.check_text("here")
+    for name in text:
+        (folder / name.replace("_", ".")).unlink()
+    with pytest.raises(QuanhengError) as caught:
+        store_files(scan_folder(folder), objects, quiet).check_text("here")
+    assert caught.value.code == "only_empty_files" and "there is no text at here: 5 files" in str(caught.value)
+
+
 def test_many_small_files_are_packed_and_large_ones_are_not(
     tmp_path: Path, objects: LocalObjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -227,9 +227,9 @@ def test_packs_hold_files_of_every_format(tmp_path: Path) -> None:
     assert read(pack.read_bytes(), "pack") == [
         Document("1.1", "甲", "a.txt"),
         Document("2.1", "乙", "b/c.jsonl"),
-        Broken("2.2", "not_json", "broken"),
+        Broken("2.2", "not_json", "broken", url="b/c.jsonl"),
         Document("3.1", "丙", "d.html"),
-        Broken("4", "unknown_format", ""),
+        Broken("4", "unknown_format", "", url="e.bin"),
     ]
     assert read(b"no zip", "pack") == [Broken("0", "not_a_pack", "", 0)]
 

@@ -90,7 +90,7 @@ def test_what_is_no_archive_and_large_records() -> None:
     assert read(b"") == []
     data = warc_record("big", b"x" * 3000) + warc_record("u", ONE.encode())
     found = read(data, limit=1000)
-    assert found[0] == Broken("1", "too_large", "big") and texts(found) == [("u", "第一页的正文很长。")]
+    assert found[0] == Broken("1", "too_large", "big", url="big") and texts(found) == [("u", "第一页的正文很长。")]
     bad = warc_record("u", b"").replace(b"Content-Length: ", b"Content-Length: x")
     assert next(row.reason for row in read(bad) if isinstance(row, Broken)) == "not_warc"
     nothing = warc_record("u", b"<html><nav>x</nav></html>")

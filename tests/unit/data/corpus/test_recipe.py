@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quanheng.data.corpus import describe_operators, describe_plan, parse_recipe, read_recipe, shipped, shipped_recipe
-from quanheng.data.corpus.operator import Asset, operators
+from quanheng.data.corpus.operator import _SHIPPED, Asset, operators
 from quanheng.data.corpus.recipe import plan
 from quanheng.errors import Invalid, QuanhengError
 from quanheng.kinds.drop_reasons import REASONS
@@ -52,6 +54,25 @@ def test_every_operator_says_what_it_is() -> None:
         assert row["help"]["zh"] and row["help"]["en"] and row["version"] >= 1
         assert not set(row["columns"]) & {"_file", "_row", "_edits", "_listed", "text", "url"}
     assert len({row["name"] for row in describe_operators()}) == len(operators())
+
+
+def test_an_operator_is_imported_when_a_recipe_names_it() -> None:
+    shipped_by = {
+        name: cls.__module__.rpartition(".")[2]
+        for name, cls in operators().items()
+        if cls.__module__.startswith("quanheng.data.corpus.operators.")
+    }
+    assert {name: module for module, names in _SHIPPED.items() for name in names} == shipped_by
+    code = (
+        "import sys\n"
+        "from quanheng.data.corpus.recipe import plan, shipped_recipe\n"
+        "plan(shipped_recipe('web-zh'), {})\n"
+        "looked = ('quanheng.endpoints', 'quanheng.data.corpus.operators.')\n"
+        "print(sorted(name for name in sys.modules if name.startswith(looked)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    used = ("basic", "decontaminate", "deduplicate", "personal_data", "quality", "review")
+    assert done.stdout.strip() == str([f"quanheng.data.corpus.operators.{module}" for module in used])
 
 
 def test_numbers_stay_as_they_are_written() -> None:

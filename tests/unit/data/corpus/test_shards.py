@@ -83,12 +83,28 @@ def test_columns_and_single_rows_may_be_mixed(objects: LocalObjects, cut: int) -
 
 def test_shards_of_before_are_the_first_ones(objects: LocalObjects) -> None:
     before, whole = write(objects, 6, 40), write(objects, 10, 40)
-    assert not before.ended_open and whole.ended_open
+    assert not before.ended_open and before.counts == [6] and whole.counts == [6, 3, 1]
     with ShardWriter(objects, "data/part-{:05d}.parquet", DATA_COLUMNS, shard_bytes=40, group_rows=2) as out:
         out.adopt(before.layers, before.counts)
         for number in range(6, 10):
             out.add(row(number))
     assert (out.layers, out.counts) == (whole.layers, whole.counts)
+
+
+@pytest.mark.parametrize(("rows", "ends"), [(3, False), (4, True)])
+def test_a_shard_that_holds_an_eighth_of_its_bytes_ends_with_its_source(
+    objects: LocalObjects, rows: int, ends: bool
+) -> None:
+    # 3 bytes a character: 0+3+6 = 9, and 9 more are an eighth of 144.
+    with ShardWriter(objects, "data/part-{:05d}.parquet", DATA_COLUMNS, shard_bytes=144, group_rows=2) as out:
+        for number in range(rows):
+            out.add(row(number))
+        out.end_source()
+        out.end_source()
+        out.add(row(1))
+    assert out.counts == ([rows, 1] if ends else [rows + 1])
+    assert out.ended_open
+    assert write(objects, rows, 144).ended_open == (not ends)
 
 
 def test_no_rows_is_a_table_too() -> None:

@@ -10,7 +10,10 @@ import pytest
 
 from quanheng.data.corpus import build, parquet_rows, parse_recipe, run_here
 from quanheng.data.corpus import operator as operator_module
+from quanheng.data.corpus.lines import Document
 from quanheng.data.corpus.operator import Batch, Edited, Editor, Replaced, Tagger
+from quanheng.data.corpus.steps import Runner, Size
+from quanheng.data.corpus.work import Facts, documents_to_batch
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Say
 from quanheng.store import LocalObjects, MemoryCache
@@ -126,3 +129,13 @@ def test_a_name_belongs_to_one_operator() -> None:
     operator_module.operators()
     with pytest.raises(ValueError, match="twice"):
         operator_module.operator(Other)
+
+
+def test_what_one_step_drops_is_counted_by_its_reason_and_told_in_order() -> None:
+    documents = [Document(str(row), "字" * (row + 1), f"u{row}") for row in range(5)]
+    batch = documents_to_batch([0] * 5, documents, Facts(licence_clear=True, region="cn", origin="open"))
+    runner = Runner((), ["a.jsonl"])
+    runner.drop(7, ["b", "a", "b"], batch, [0, 2, 4], [("x", "1"), ("", ""), ("y", "0.9")])
+    told = [(one.row, one.step, one.reason, one.excerpt, one.of, one.measure) for one in runner.take_dropped()]
+    assert told == [("0", 7, "b", "字", "x", "1"), ("2", 7, "a", "字" * 3, "", ""), ("4", 7, "b", "字" * 5, "y", "0.9")]
+    assert runner.counts[7].dropped == {"b": Size(2, 6, 18), "a": Size(1, 3, 9)}

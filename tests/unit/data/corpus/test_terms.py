@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from quanheng.data.corpus import read_lexicon
-from quanheng.data.corpus.terms import lexicon_of, read_term_file, read_term_lines
+from quanheng.data.corpus.lexicon_sheet import read_sheet, write_bad_rows
+from quanheng.data.corpus.term_words import COLUMNS
+from quanheng.data.corpus.terms import BadRow, lexicon_of, read_term_file, read_term_lines
 from quanheng.data.corpus.work import read_terms
 from quanheng.errors import QuanhengError
 from quanheng.kinds.base import Rate
@@ -28,6 +31,39 @@ def test_a_lexicon_is_counted_and_its_rows_read_back(tmp_path: Path, objects: Lo
     terms = read_terms(objects, objects.put_bytes(rows).digest)
     assert [(term.term, term.mode) for term in terms] == [("诈骗", "review"), ("裸聊", "count")]
     assert read_lexicon_of(tmp_path / "b.jsonl", GOOD.replace("\n\n", "\n"))[1] == rows
+
+
+#: Every word and day that may be written, and heads of columns for names of fields.
+WORDS = [
+    *({"mode": word} for word in ("复核", "待复核", "仅复核", "review", "计数", "仅计数", "count")),
+    *({"mode": word, "with_terms": "代考；包过", "within": 7} for word in ("组合", "组合词", "combine")),
+    *({"evasion": word} for word in ("繁体", "插入符号", "拼音", "同音字;拆字", "形近字；倒写", "split", "无")),
+    *({"expires": day} for day in ("2027-01-31", "2027年1月31日", "2027/1/31", "2027.01.31", "20270131")),
+    {"unless": "甲；乙", "category": "计数", "note": "无", "owner": "复核", "added": "2026年1月5日"},
+]
+
+
+@pytest.mark.parametrize("chinese", [False, True])
+def test_lines_take_the_words_that_a_sheet_takes(tmp_path: Path, chinese: bool) -> None:
+    """The same rows, once as a sheet, once as lines of JSON with the names of fields or the heads of columns."""
+    rows = [{"term": f"词{'一' * place}语", "risk": "A.1.h", **row} for place, row in enumerate(WORDS)]
+    sheet = read_sheet(write_bad_rows(BadRow(n, {k: str(v) for k, v in row.items()}, "") for n, row in enumerate(rows)))
+    named = [{COLUMNS[name] if chinese else name: value for name, value in row.items()} for row in rows]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in named), "utf-8")
+    assert not sheet.bad and len(sheet.terms) == len(rows)
+    assert read_term_file(path) == list(sheet.terms)
+    assert {term.mode for term in sheet.terms} == {"review", "count", "combine"}
+
+
+def test_a_wrong_line_comes_back_under_its_fields(tmp_path: Path) -> None:
+    """Of both a field and its head in one line none is dropped unseen; a line far too deep is told too."""
+    path = tmp_path / "a.jsonl"
+    first = '{"词语": "甲甲", "风险": "A.9.z", "方式": "计数"}'
+    path.write_text("\n".join([first, '{"term": "乙乙", "词语": "丙", "risk": "A.1.h"}', "[" * 99_999]), "utf-8")
+    one, second, third = read_term_lines(path).bad
+    assert one.cells == {"term": "甲甲", "risk": "A.9.z", "mode": "计数"} and "A.9.z" in one.reason_en
+    assert "词语" in second.reason_en and second.cells["词语"] == "丙" and third.row == 3
 
 
 def read_lexicon_of(path: Path, text: str):  # type: ignore[no-untyped-def]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quanheng.data.corpus.dedup.order import STAYS, Kept, Progress
-from quanheng.data.corpus.dedup.spill import Arrays, Spill, group_starts
+from quanheng.data.corpus.dedup.order import STAYS, Kept, Order, Progress
+from quanheng.data.corpus.dedup.spill import Arrays, Noted, Spill, group_starts
 from quanheng.data.corpus.operator import Sketch
 from quanheng.text.shingles import sorted_set
 
@@ -19,6 +19,26 @@ if TYPE_CHECKING:
 
 #: Rows of a sketch read at a time.
 _ROWS = 2**16
+
+
+def sharing(sketches: Sequence[Sketch], column: str, width: int, order: Order, first: int) -> NDArray[np.bool_]:
+    """Return the documents from number `first` on, all that share a band key with one of them, and few others.
+
+    width: band keys of a document. Of the others no pair with a document from `first` on is made.
+    """
+    found = np.zeros(order.total, bool)
+    found[first:] = True
+    units = order.units.tolist()
+    noted = Noted((order.total - first) * width)
+    for unit in reversed(units):  # those from `first` on stand at the end
+        values, start = sketches[unit].column(column), order.numbers(unit).start
+        for at in range(0, len(values), _ROWS):
+            keys = values[at : at + _ROWS].ravel()
+            if start >= first:
+                noted.add(keys)
+            else:
+                found[start + at + noted.among(keys) // width] = True
+    return found
 
 
 def find_pairs(
@@ -30,20 +50,24 @@ def find_pairs(
     progress: Progress,
     *,
     representatives: int,
+    among: NDArray[np.bool_] | None = None,
 ) -> tuple[Spill, int]:
     """Return the pairs as a spill of keys, later × total + earlier, over documents that `kept` lets stay; and total.
 
-    width: band keys of a document.
+    width: band keys of a document. among: by number, the documents that are looked at; None for all.
 
     In a bucket of more than `representatives` members each is paired with that many of the lowest numbers only, so
     that boilerplate shared by m documents costs representatives × m pairs and not m².
     """
     order, total = kept.order, max(kept.order.total, 1)
-    buckets = Spill(scratch / "bands", {"number": "uint32"}, expected=order.total * width)
+    number = order.total if among is None else int(among.sum())
+    buckets = Spill(scratch / "bands", {"number": "uint32"}, expected=number * width)
     for done, unit in enumerate(order.units.tolist()):
         values, numbers = sketches[unit].column(column), order.numbers(unit)
         for at in range(0, len(values), _ROWS):
-            stays = np.flatnonzero(kept.of[numbers][at : at + _ROWS] == STAYS)
+            some = slice(numbers.start + at, min(numbers.start + at + _ROWS, numbers.stop))
+            is_one = kept.of[some] == STAYS
+            stays = np.flatnonzero(is_one if among is None else is_one & among[some])
             keys = values[at : at + _ROWS][stays]  # one band comes without its axis
             buckets.add(key=keys.ravel(), number=np.repeat(stays + (numbers.start + at), width))
         progress(done + 1, 2 * len(sketches))

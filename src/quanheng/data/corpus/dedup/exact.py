@@ -24,14 +24,25 @@ def digests(contents: Iterable[bytes | memoryview]) -> NDArray[np.uint64]:
     return np.frombuffer(joined, "<u8").reshape(-1, 2)
 
 
-def find_copies(sketches: Sequence[Sketch], column: str, kept: Kept, scratch: Path, progress: Progress) -> None:
-    """Set in `kept` for every document whose digest in `column` occurs before which one it repeats, measure 1."""
+def find_copies(
+    sketches: Sequence[Sketch],
+    column: str,
+    kept: Kept,
+    scratch: Path,
+    progress: Progress,
+    among: NDArray[np.bool_] | None = None,
+) -> None:
+    """Set in `kept` for every document whose digest in `column` occurs before which one it repeats, measure 1.
+
+    among: by number, the documents that are looked at; None for all.
+    """
     folder = scratch / "digests"
     spill = Spill(folder, {"low": "uint64", "number": "uint32"}, expected=kept.order.total)
     for done, unit in enumerate(kept.order.units.tolist()):
         values = sketches[unit].column(column)
         numbers = kept.order.numbers(unit)
-        spill.add(key=values[:, 0], low=values[:, 1], number=np.arange(numbers.start, numbers.stop))
+        rows = np.arange(len(values)) if among is None else np.flatnonzero(among[numbers])
+        spill.add(key=values[rows, 0], low=values[rows, 1], number=rows + numbers.start)
         progress(done + 1, 2 * len(sketches))
     for done, records in enumerate(spill.repeated()):
         progress(spill.partitions + done, 2 * spill.partitions)

@@ -62,6 +62,10 @@ class Order:
         units = self.units[np.searchsorted(self.starts[self.units], numbers, side="right") - 1]
         return units, numbers.astype(np.int64) - self.starts[units]
 
+    def after(self, known: Known | None) -> int:
+        """Return how many documents an earlier resolution knew, and so the number of the first new one."""
+        return self.numbers(int(self.units[known.units - 1])).stop if known else 0
+
     def numbers(self, unit: int) -> slice:
         """Return the numbers of a unit's documents."""
         return slice(int(self.starts[unit]), int(self.starts[unit] + self.rows[unit]))
@@ -77,19 +81,16 @@ class Kept:
         self.of[:] = STAYS
         self.measure = mapped(scratch / "kept_measure", np.float64, shape)
 
-    def take(self, known: Known) -> int:
-        """Set what an earlier resolution found on the first documents; return how many they are."""
-        first = 0
+    def take(self, known: Known) -> None:
+        """Set what an earlier resolution found on the first documents."""
         for unit, verdicts in zip(self.order.units.tolist(), known.verdicts(), strict=False):
             numbers = self.order.numbers(unit)
-            first = numbers.stop
             self.of[numbers] = STAYS
             if verdicts:
                 gone = np.array([verdict.row for verdict in verdicts]) + numbers.start
                 places = np.array([verdict.of for verdict in verdicts])
                 self.of[gone] = self.order.starts[places[:, 0]] + places[:, 1]
                 self.measure[gone] = [verdict.measure for verdict in verdicts]
-        return first
 
     def follow(self) -> None:
         """Point copies of a document that itself went at the one that stayed for it; it is as like them."""

@@ -21,6 +21,8 @@ PARTITION = 2**21
 #: Records buffered before they are written.
 BUFFER = 2**20
 _MOST_PARTITIONS = 1024
+#: Places of a table for each key that it notes, and the most that there are: 128 MiB in two tables.
+_PLACES_A_KEY, _MOST_BITS = 16, 26
 
 
 class Spill:
@@ -128,3 +130,27 @@ def group_starts(*columns: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if n:
         new[1:n] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
     return np.flatnonzero(new) if n else np.zeros(1, np.int64)
+
+
+class Noted:
+    """Tells of keys whether they were noted: never no of one that was, and yes of few others.
+
+    Two tables by different bits of the key; with one place in 16 taken, one other key in 256 is taken for noted.
+    """
+
+    def __init__(self, expected: int) -> None:
+        bits = min(_MOST_BITS, max(expected * _PLACES_A_KEY, 1).bit_length())
+        self._tables = [(np.zeros(2**bits, bool), np.uint64(shift)) for shift in (0, 64 - bits)]
+        self._mask = np.uint64(2**bits - 1)
+
+    def add(self, keys: np.ndarray[Any, np.dtype[np.uint64]]) -> None:
+        """Note keys."""
+        for table, shift in self._tables:
+            table[keys >> shift & self._mask] = True
+
+    def among(self, keys: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the places of the keys that were noted, and of few others."""
+        places = np.arange(len(keys))
+        for table, shift in self._tables:
+            places = places[table[keys[places] >> shift & self._mask]]
+        return places

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quanheng.data.corpus.dedup.order import Order, Progress, phase
-from quanheng.data.corpus.dedup.spill import Spill, group_starts
+from quanheng.data.corpus.dedup.spill import Noted, Spill, group_starts
 from quanheng.data.corpus.dedup.verify import Arrays
 from quanheng.data.corpus.operator import Known, Sketch, Texts, Verdict
 from quanheng.text.shingles import Packed, encode, hash_shingles, winnow
@@ -79,8 +79,8 @@ def find_passages(
     the spans are taken from there.
     """
     order = Order.of(sketches)
-    first = order.numbers(int(order.units[known.units - 1])).stop if known else 0
-    picked = _read(sketches, order, scratch, phase(progress, 0, 4))
+    first = order.after(known)
+    picked = _read(sketches, order, scratch, phase(progress, 0, 4), first)
     anchors = _find_anchors(picked, order.total, scratch, phase(progress, 1, 4), first)
     wanted = np.zeros(max(order.total, 1), bool)
     for records in anchors.ordered(remove=False):
@@ -105,16 +105,25 @@ def _code_points(texts: Sequence[str]) -> list[Points]:
     return [packed.part(i) for i in range(packed.n)]
 
 
-def _read(sketches: Sequence[Sketch], order: Order, scratch: Path, progress: Progress) -> Spill:
-    """Return the n-grams picked from every document, by hash."""
+def _read(sketches: Sequence[Sketch], order: Order, scratch: Path, progress: Progress, first: int) -> Spill:
+    """Return the n-grams picked from every document, by hash.
+
+    Of documents before number `first` those that one from there on has too, and few others.
+    """
     counts = [sketch.column("picked") for sketch in sketches]
-    expected = sum(int(column.sum(dtype=np.int64)) for column in counts)
+    sums = [int(column.sum(dtype=np.int64)) for column in counts]
+    expected = sum(size for size, start in zip(sums, order.starts, strict=True) if start >= first)
     picked = Spill(scratch / "picked", {"number": "uint32", "place": "uint32"}, expected=expected)
-    for done, unit in enumerate(order.units.tolist()):
+    noted = Noted(expected) if first else None
+    for done, unit in enumerate(reversed(order.units.tolist())):  # those from `first` on stand at the end
         numbers = np.repeat(np.arange(len(counts[unit])) + order.starts[unit], counts[unit])
         keys, places = sketches[unit].column("keys"), sketches[unit].column("places")
         for at in range(0, len(keys), _PICKED):
-            some = slice(at, at + _PICKED)
+            some = np.arange(at, min(at + _PICKED, len(keys)))
+            if noted and order.starts[unit] < first:
+                some = at + noted.among(keys[some])
+            elif noted:
+                noted.add(keys[some])
             picked.add(key=keys[some], number=numbers[some], place=places[some])
         progress(done + 1, len(sketches))
     return picked

@@ -22,6 +22,7 @@ from quanheng.data.corpus.markdown import cell, table
 from quanheng.errors import Invalid
 from quanheng.kinds.base import Say
 from quanheng.kinds.corpora import Corpus, CorpusV2
+from quanheng.kinds.counting import counted
 from quanheng.kinds.drop_reasons import reason_name
 from quanheng.kinds.kind_words import said_zh
 from quanheng.kinds.sources import Source
@@ -155,8 +156,8 @@ def _card(
     size = (
         f"版本 {publication.version}：文档 {record.total_documents:,} 篇，{characters:,} 字。"
         f"发布者：{cell(publication.publisher)}。",
-        f"Version {publication.version}: {record.total_documents:,} documents, {characters:,} characters. "
-        f"Published by {cell(publication.publisher)}.",
+        f"Version {publication.version}: {counted(record.total_documents, 'documents')}, "
+        f"{counted(characters, 'characters')}. Published by {cell(publication.publisher)}.",
     )[at]
     lines = [f"# {cell(title)}", "", size, "", *_licences(corpus, record, at), *_splits(record, at)]
     if publication.acknowledgement and publication.acknowledgement.strip():
@@ -222,7 +223,7 @@ def _croissant(
     given = {name: value for name, value in vars(publication.rai).items() if value}
     head = Head(
         name=publication.name,
-        description=f"{publication.title.en}: {record.total_documents} documents. {publication.title.zh}。",
+        description=f"{publication.title.en}: {counted(record.total_documents, 'documents')}. {publication.title.zh}。",
         version=publication.version,
         languages=publication.languages,
         licences=sorted({count.licence for count in record.sources if count.documents}),
@@ -280,12 +281,13 @@ def _protocol(model: Corpus) -> tuple[str, ...]:
     lines = []
     for step in model.funnel:
         why = f" ({reason_name(step.reason).en})" if step.reason else ""
-        lines.append(f"{step.step}{why}: {step.documents_before} to {step.documents_after} documents")
+        lines.append(f"{step.step}{why}: {step.documents_before} to {counted(step.documents_after, 'documents')}")
     return tuple(lines)
 
 
 def _personal_data(model: Corpus) -> tuple[str, ...]:
     found = tuple(
-        f"{name}: {count} places replaced by the name of the type" for name, count in model.personal_data.items()
+        f"{name}: {counted(count, 'places')} replaced by the name of the type"
+        for name, count in model.personal_data.items()
     )
     return found or ("No personal data was masked; some may remain.",)

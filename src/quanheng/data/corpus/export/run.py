@@ -26,6 +26,7 @@ from quanheng.data.corpus.export_rows import CorpusFiles, Progress, read_batches
 from quanheng.data.corpus.mix import MixChoice, check_same_corpus
 from quanheng.data.corpus.tokens import END_OF_DOCUMENT, CorpusTokenizer
 from quanheng.errors import Invalid
+from quanheng.kinds.counting import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -216,7 +217,8 @@ def _readme(format: Format, options: ExportOptions) -> Extra:
 
 def _about(record: ExportRecord) -> str:
     lines = [
-        f"{record.total_documents:,} documents, {sum(record.characters.values()):,} characters, from the corpus "
+        f"{counted(record.total_documents, 'documents')}, "
+        f"{counted(sum(record.characters.values()), 'characters')}, from the corpus "
         f"`{record.corpus}`.",
         "",
         f"文档 {record.total_documents:,} 篇，{sum(record.characters.values()):,} 字，来自语料 `{record.corpus}`。",

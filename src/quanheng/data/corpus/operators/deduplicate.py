@@ -176,21 +176,25 @@ class DeduplicateNear(CorpusStep):
     def _resolve(
         self, known: Known | None, sketches: Sequence[Sketch], texts: Texts, scratch: Path, progress: Progress
     ) -> Iterator[list[Verdict]]:
-        from quanheng.data.corpus.dedup.bands import find_pairs
+        from quanheng.data.corpus.dedup.bands import find_pairs, sharing
         from quanheng.data.corpus.dedup.exact import find_copies
         from quanheng.data.corpus.dedup.order import Kept, Order, phase
         from quanheng.data.corpus.dedup.verify import keep_roots
 
         given = self.params
-        kept = Kept(Order.of(sketches), scratch)
+        kept = Kept(order := Order.of(sketches), scratch)
+        first = order.after(known)
+        # Copies have all bands in common, so that what copies a document stands among the same.
+        among = sharing(sketches, "bands", given.bands, order, first) if first else None
         # Equal folded views have Jaccard 1: neither bands nor texts are needed for them.
-        find_copies(sketches, "identity", kept, scratch, phase(progress, 0, 4))
+        find_copies(sketches, "identity", kept, scratch, phase(progress, 0, 4), among)
         told = phase(progress, 1, 4)
         pairs, total = find_pairs(
-            sketches, "bands", given.bands, kept, scratch, told, representatives=given.representatives
+            sketches, "bands", given.bands, kept, scratch, told, representatives=given.representatives, among=among
         )
         # Only now: near-duplicates that went stand in the buckets as they did.
-        first = kept.take(known) if known else 0
+        if known:
+            kept.take(known)
         told = phase(progress, 1, 2)
         keep_roots(pairs, total, kept, texts, self._sets, Fraction(given.threshold), scratch, told, first=first)
         kept.follow()
@@ -222,6 +226,7 @@ class DeduplicateLines(CorpusStep):
         ("lines", "uint32"),
     )
     reads_texts = False
+    by_source = True
 
     Params = LinesParams
 

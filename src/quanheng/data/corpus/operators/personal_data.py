@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import ClassVar, Literal, get_args
 
 from pydantic import Field
@@ -95,8 +96,8 @@ class PersonalData(Editor):
                 edits[row] = self._edited(batch.texts[row], spans)
                 found[row], drops[row] = len(spans), actions.count("drop")
                 told = list(zip(spans, actions, strict=True))
-                masked[row] = _counts(span for span, action in told if action != "keep")
-                kept[row] = _counts(span for span, action in told if action == "keep")
+                masked[row] = _counts(tuple(span.type for span, action in told if action != "keep"))
+                kept[row] = _counts(tuple(span.type for span, action in told if action == "keep"))
         return edits, {
             "personal_data": found,
             "personal_data_drop": drops,
@@ -125,9 +126,9 @@ class PersonalData(Editor):
         return personal_data.label(span.type)
 
 
-def _counts(spans: Iterable[Span]) -> str:
-    counts = Counter[str](span.type for span in spans)
-    return canonical_json(dict(counts.items())).decode("utf-8") if counts else ""
+@lru_cache(maxsize=1024)
+def _counts(types: tuple[Type, ...]) -> str:
+    return canonical_json(dict(Counter[str](types))).decode("utf-8") if types else ""
 
 
 def _read_key(asset: Asset) -> bytes:

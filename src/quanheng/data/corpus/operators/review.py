@@ -68,6 +68,12 @@ class LexiconTagger(Tagger):
         }
 
 
+class RiskParams(Params):
+    """`min_score`: 0 to 1."""
+
+    min_score: DecimalText = "0.5"
+
+
 @operator
 class RiskClassifier(Tagger):
     """Marks texts with the risks that a trained classifier sees in them."""
@@ -81,10 +87,7 @@ class RiskClassifier(Tagger):
     reviews = True
     gives: ClassVar[Gives] = (("risk_labels", "strings"), ("risk_score", "float64"))
 
-    class Params(Params):
-        """`min_score`: 0 to 1."""
-
-        min_score: DecimalText = "0.5"
+    Params = RiskParams
 
     @cached_property
     def _classifier(self) -> LinearClassifier:

@@ -22,6 +22,24 @@ document.addEventListener("change", (event) => {
   if (field) field.form.requestSubmit();
 });
 
+// A field that narrows a box of choices to those that hold what is typed, and those that are ticked.
+document.addEventListener("input", (event) => {
+  const field = event.target.closest("[data-narrow]");
+  if (!field) return;
+  const wanted = field.value.trim().toLowerCase();
+  for (const label of document.getElementById(field.dataset.narrow).querySelectorAll("label"))
+    label.hidden = !label.querySelector(":checked") && !label.textContent.toLowerCase().includes(wanted);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.closest("[data-narrow]")) event.preventDefault();
+});
+
+// A drawing and a row of tabs that are wider than the screen begin with what the page is about.
+for (const here of document.querySelectorAll(".graph-frame .here, .tabs .on")) {
+  const frame = here.closest(".graph-frame, .tabs"), box = here.getBoundingClientRect();
+  frame.scrollLeft += box.left + box.width / 2 - frame.getBoundingClientRect().left - frame.clientWidth / 2;
+}
+
 // Keyboard: j and k walk through the rows of a list, Enter opens, x ticks the row's box, / goes to the filter.
 const rows = () => Array.from(document.querySelectorAll("[data-row]"));
 document.addEventListener("keydown", (event) => {
