@@ -15,7 +15,7 @@ from quanheng.kinds.corpora import Corpus
 from quanheng.store import Layer, LocalObjects, MemoryCache
 
 from .conftest import MakeSource
-from .test_takedown import PARK, SHORT, TOFU, all_text, lines_of, rows, without_addresses
+from .taking_down import PARK, SHORT, TOFU, all_text, lines_of, rows, without_addresses
 
 BIRD = "冬天的湖面上停着许多候鸟，它们每年从北方飞来，到了三月再飞回去，当地人都认得它们。"
 TEXTS = {"tofu": TOFU, "park": PARK + "管理处每周清扫两次。", "bird": BIRD, "short": "银杏树下见。", "much": "候鸟。"}
