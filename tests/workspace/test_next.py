@@ -10,7 +10,7 @@ import pytest
 from calling import other_session, run_sql
 
 from evidence import item
-from quanheng.core import call, clock
+from quanheng.core import call, clock, runner
 from quanheng.core.session import Session, account_session, visitor_session
 
 LINES = [f"第{i}号来信：今天读了一本关于园艺的书，写下第{i}条心得。" for i in range(30)]
@@ -171,12 +171,15 @@ def test_the_log_is_signed_and_then_witnessed(workspace: Any) -> None:
     assert verbs(auditor) == ["checkpoint.sign"]  # the witness is an entry too
 
 
-def test_failed_and_waiting_jobs_come_first(workspace: Any, tmp_path: Path) -> None:
+def test_failed_and_waiting_jobs_come_first(workspace: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     operator = account_of(workspace, "operator")
-    with pytest.raises(Exception, match="does not exist"):
-        workspace.files.register(path=str(tmp_path / "gone"), title="x")
     (tmp_path / "empty").mkdir()
     with pytest.raises(Exception, match="no files"):
+        workspace.files.register(path=str(tmp_path / "empty"), title="x")
+    assert "job.list" not in verbs(operator)  # whoever gave an empty folder was told
+    (tmp_path / "empty" / "a.txt").write_text("a")
+    with monkeypatch.context() as within, pytest.raises(Exception, match="without a word"):
+        within.setattr(runner, "_read", lambda stream, messages: messages.put(None))
         workspace.files.register(path=str(tmp_path / "empty"), title="x")
     found = steps(operator)
     assert [(step["verb"], step["data"]) for step in found] == [("job.list", {"state": "failed"})]

@@ -168,8 +168,7 @@ def _follow(
     while True:
         if time.monotonic() - last_beat >= beat_every_s:
             last_beat = time.monotonic()
-            if jobs.heartbeat(job_id, attempt, lease_s, progress.done, progress.total):
-                raise Cancelled("the job was cancelled", "作业已被取消")
+            _beat(job_id, attempt, lease_s, progress)
         try:
             message = messages.get(timeout=beat_every_s / 2)
         except queue.Empty:
@@ -194,8 +193,14 @@ def _follow(
         elif event == "failed":
             raise QuanhengError.from_json(message["error"])
         elif event == "done":
-            jobs.heartbeat(job_id, attempt, lease_s, progress.done, progress.total)
+            _beat(job_id, attempt, lease_s, progress)  # a short job may not have come to another
             return [_draft(item) for item in message["outputs"]]
+
+
+def _beat(job_id: str, attempt: int, lease_s: int, progress: _Progress) -> None:
+    """Keep the lease and tell how far the job is; Cancelled when somebody asked for that."""
+    if jobs.heartbeat(job_id, attempt, lease_s, progress.done, progress.total):
+        raise Cancelled("the job was cancelled", "作业已被取消")
 
 
 def _release(workspace: Workspace, digests: list[str], job_log: IO[str]) -> None:
