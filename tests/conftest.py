@@ -1,7 +1,8 @@
 """Fixtures for every test: a workspace on both databases, real data when it is there, and a closed network.
 
 `QUANHENG_TEST_DATABASE` = sqlite | postgresql | both says on which databases workspace tests run. By default on both,
-but those of pages on SQLite: what a page shows comes from queries, which are tested on both.
+but on SQLite where a test is about what lies above queries and jobs, which are tested on both (pages, words of the
+command line, MCP), or below them (the engine, endpoints, storage).
 """
 
 from __future__ import annotations
@@ -24,7 +25,15 @@ from databases import Place, Templates, close_open, missing_postgres
 STEERING = {"QUANHENG_TEST_DATABASE", "QUANHENG_PROMISES", "QUANHENG_SHARED"}
 CHOICES = {"sqlite": ["sqlite"], "postgresql": ["postgresql"], "both": ["sqlite", "postgresql"]}
 #: Tests that run on SQLite alone unless a database is chosen.
-ON_ONE = ("faces/web", "workspace/test_corpus_verbs.py")
+ON_ONE = (
+    "faces/web",
+    "faces/test_cli_data.py",
+    "faces/test_mcp.py",
+    "workspace/test_asking_endpoints.py",
+    "workspace/test_corpus_verbs.py",
+    "workspace/test_semantic_and_scans.py",
+    "workspace/test_storage_sources.py",
+)
 
 settings.register_profile("quanheng", deadline=None, print_blob=True)
 settings.load_profile("quanheng")
