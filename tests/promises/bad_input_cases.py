@@ -192,7 +192,7 @@ THROTTLED = http("429 Too Many Requests", b"{}", "Retry-After: 3600")
 Bring = Callable[[Scene], list[str]]
 #: id → (how it is brought about, or just the words; code; class). "{f}" is the folder for files.
 CASES: dict[str, tuple[Bring | list[str], str, type[errors.QuanhengError]]] = {
-    "a directory in place of a file": (directory_as_file, "unreadable_file", errors.Unavailable),
+    "a directory in place of a file": (directory_as_file, "a_folder", errors.Invalid),
     "a dangling link": (dangling_link, "no_such_path", errors.NotFound),
     "a file that may not be read": (unreadable_file, "not_permitted", errors.Unavailable),
     "an empty folder": (empty_folder, "empty_folder", errors.Invalid),
